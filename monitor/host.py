@@ -1,0 +1,50 @@
+"""The one place that asks which operating system this is."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import sys
+from pathlib import Path
+
+_TIME_ERROR = 5
+"""adjtimex(2) returns TIME_ERROR while the clock is not synchronised."""
+
+
+def host_name() -> str:
+    """The machine's name without its domain, fit for a topic or a label."""
+    name = socket.gethostname().split(".")[0]
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name) or "localhost"
+
+
+def config_paths() -> list[Path]:
+    """Where a configuration file is looked for, the user's own first."""
+    if sys.platform == "win32":
+        roots = [Path(os.environ[v]) for v in ("APPDATA", "PROGRAMDATA") if v in os.environ]
+        return [root / "ser-monitor" / "config.toml" for root in roots]
+    paths = [Path("/etc/ser-monitor/config.toml")]
+    base = os.environ.get("XDG_CONFIG_HOME") or (f"{os.environ['HOME']}/.config" if os.environ.get("HOME") else "")
+    if base:
+        paths.insert(0, Path(base) / "ser-monitor" / "config.toml")
+    return paths
+
+
+def clock_synced() -> bool | None:
+    """Whether the kernel holds the wall clock to be synchronised; None where it can not be asked."""
+    if not sys.platform.startswith("linux"):
+        return None
+    # struct timex is at most 208 bytes on 64-bit Linux; modes = 0 only reads.
+    buffer = ctypes.create_string_buffer(512)
+    try:
+        state = int(ctypes.CDLL(None).adjtimex(buffer))
+    except (OSError, AttributeError):
+        return None
+    return 0 <= state != _TIME_ERROR
+
+
+def portaudio_hint() -> str:
+    """What to do where PortAudio is missing."""
+    if sys.platform.startswith("linux"):
+        return "install it: sudo apt-get install libportaudio2"
+    return "reinstall the Python package: pip install --force-reinstall sounddevice"

@@ -1,0 +1,148 @@
+"""The gate: marks speech, frame by frame, with onset, hangover, pre-roll and an energy floor.
+
+It marks and does not cut: what is classified is decided by the windows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import webrtcvad
+
+from monitor.records import SpeechEnded, SpeechStarted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+VAD_FRAME_MS = 30
+"""webrtcvad takes 10, 20 or 30 ms; the longest costs least and votes steadiest."""
+_FULL_SCALE = 32768.0
+
+
+class SpeechDetector(Protocol):
+    """Votes on single frames."""
+
+    def is_speech(self, frame: NDArray[np.int16]) -> bool:
+        """Whether the VAD frame, int16 (n,), sounds like speech. May depend on the frames before it."""
+        ...
+
+
+class WebrtcDetector:
+    """webrtcvad: a Gaussian mixture over six sub-bands; adapts to the background, so it is made anew on reset."""
+
+    def __init__(self, mode: int, rate_hz: int) -> None:
+        """Aggressiveness `mode` 0-3 at 8, 16, 32 or 48 kHz."""
+        self._vad = webrtcvad.Vad(mode)
+        self._rate_hz = rate_hz
+
+    def is_speech(self, frame: NDArray[np.int16]) -> bool:
+        """Whether the frame, int16 (n,) of 10, 20 or 30 ms, sounds like speech."""
+        return bool(self._vad.is_speech(frame.tobytes(), self._rate_hz))
+
+
+class GateState(Enum):
+    """Where the gate is."""
+
+    SILENCE = "silence"
+    ONSET = "onset"
+    """Voiced, but not yet for long enough."""
+    SPEECH = "speech"
+    HANGOVER = "hangover"
+    """Unvoiced, but not yet for long enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateTimes:
+    """Durations in samples."""
+
+    onset_samples: int
+    hangover_samples: int
+    preroll_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Power of a stretch of audio."""
+
+    mean_square: float
+    """0-1, relative to full scale."""
+    peak: float
+    """0-1, relative to full scale."""
+
+    @staticmethod
+    def of(samples: NDArray[np.int16]) -> Level:
+        """Measure int16 samples, shape (n,), n > 0."""
+        wide = samples.astype(np.float64)
+        peak = max(float(wide.max()), -float(wide.min()))
+        return Level(float(wide @ wide) / len(wide) / _FULL_SCALE**2, peak / _FULL_SCALE)
+
+
+def dbfs(mean_square: float) -> float:
+    """Mean square, 0-1, as dB relative to full scale; -inf for digital silence."""
+    return float(10 * np.log10(mean_square)) if mean_square > 0 else float("-inf")
+
+
+class Gate:
+    """Follows the votes through four states; checked once a VAD frame."""
+
+    def __init__(self, detector: SpeechDetector, floor_dbfs: float, times: GateTimes) -> None:
+        """Start in silence at sample 0."""
+        self._detector = detector
+        self._floor_mean_square = 10 ** (floor_dbfs / 10)
+        self._times = times
+        self.state = GateState.SILENCE
+        self._run_start = 0
+        self._voiced_end = 0
+        self._previous_end = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether speech is under way, pauses shorter than the hangover included."""
+        return self.state in (GateState.SPEECH, GateState.HANGOVER)
+
+    @property
+    def voiced_end(self) -> int:
+        """End of the last voiced frame."""
+        return self._voiced_end
+
+    def is_voiced(self, frame: NDArray[np.int16], level: Level) -> bool:
+        """The detector's vote, and the energy floor. Every frame is shown to the detector: it has a memory."""
+        vote = self._detector.is_speech(frame)
+        return vote and level.mean_square >= self._floor_mean_square
+
+    def step(self, start: int, end: int, *, voiced: bool) -> SpeechStarted | SpeechEnded | None:
+        """Take the vote on the frame from sample `start` to `end`."""
+        if voiced:
+            return self._voiced(start, end)
+        return self._unvoiced(end)
+
+    def close(self) -> SpeechEnded | None:
+        """The stream ends or breaks: speech that is under way ends with its last voiced frame."""
+        was_open = self.is_open
+        self.state = GateState.SILENCE
+        return SpeechEnded(self._voiced_end) if was_open else None
+
+    def _voiced(self, start: int, end: int) -> SpeechStarted | None:
+        previous_end, self._voiced_end = self._voiced_end, end
+        if self.is_open:
+            self.state = GateState.SPEECH
+            return None
+        if self.state is GateState.SILENCE:
+            self.state, self._run_start, self._previous_end = GateState.ONSET, start, previous_end
+        if end - self._run_start < self._times.onset_samples:
+            return None
+        self.state = GateState.SPEECH
+        return SpeechStarted(max(self._run_start - self._times.preroll_samples, self._previous_end, 0))
+
+    def _unvoiced(self, end: int) -> SpeechEnded | None:
+        if self.state is GateState.ONSET:
+            self.state = GateState.SILENCE
+        elif self.is_open:
+            self.state = GateState.HANGOVER
+            if end - self._voiced_end >= self._times.hangover_samples:
+                self.state = GateState.SILENCE
+                return SpeechEnded(self._voiced_end)
+        return None

@@ -1,0 +1,127 @@
+"""Segments: turns speech and estimates into the events that users subscribe to.
+
+A segment is a stretch of speech. Its `new` comes with its first estimate, an `update` with every change of emotion,
+its `end` when the speech ends. Speech too short to be classified makes no event.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitor.pipeline.gate import dbfs
+from monitor.records import UNCERTAIN, EmotionEvent, Estimate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from monitor.records import EventType
+
+_MINUTE_S = 60
+
+
+@dataclass(slots=True)
+class _OpenSegment:
+    """What is known of the segment under way."""
+
+    start_sample: int
+    posterior_sum: NDArray[np.float64]
+    speech_samples: int = 0
+    square_sum: float = 0.0
+    windows: int = 0
+    emotion: str | None = None
+    """What the last event said; None until `new` is out."""
+    latest: Estimate | None = None
+
+
+class Segments:
+    """Follows one segment at a time."""
+
+    def __init__(self, labels: tuple[str, ...], rate_hz: int, min_confidence: float, max_events_per_min: int) -> None:
+        """No segment is open; `max_events_per_min` 0 is no limit."""
+        self._labels = labels
+        self._rate_hz = rate_hz
+        self._min_confidence = min_confidence
+        self._max_events = max_events_per_min
+        self._sent: deque[int] = deque()
+        self._open: _OpenSegment | None = None
+        self._number = 0
+
+    def start(self, at_sample: int) -> None:
+        """Speech started at sample `at_sample`."""
+        self._open = _OpenSegment(at_sample, np.zeros(len(self._labels)))
+
+    def voiced(self, n_samples: int, mean_square: float) -> None:
+        """A voiced frame of the segment, `n_samples` long."""
+        if self._open is not None:
+            self._open.speech_samples += n_samples
+            self._open.square_sum += mean_square * n_samples
+
+    def estimated(self, estimate: Estimate, now: int) -> EmotionEvent | None:
+        """An estimate of the segment, decided when the stream was heard up to `now`; an event if it changes something."""
+        segment = self._open
+        if segment is None:
+            return None
+        segment.windows += 1
+        segment.posterior_sum += estimate.posteriors
+        segment.latest = estimate
+        if estimate.label == segment.emotion:
+            return None
+        # Room for the `end` that every `new` owes is kept free.
+        event_type: EventType = "new" if segment.emotion is None else "update"
+        if not self._has_room(now, wanted=2):
+            return None
+        if event_type == "new":
+            self._number += 1
+        segment.emotion = estimate.label
+        self._sent.append(now)
+        scores = self._scores(estimate.smoothed)
+        return self._event(event_type, segment, estimate.label, scores, estimate.end_sample, now)
+
+    def end(self, at_sample: int, now: int, gap_samples: int = 0) -> EmotionEvent | None:
+        """Speech ended at sample `at_sample`; the `end` of the segment if it ever got its `new`."""
+        segment, self._open = self._open, None
+        if segment is None or segment.emotion is None:
+            return None
+        self._sent.append(now)
+        mean = segment.posterior_sum / segment.windows
+        best = int(mean.argmax())
+        emotion = self._labels[best] if mean[best] >= self._min_confidence else UNCERTAIN
+        return self._event("end", segment, emotion, self._scores(mean), at_sample, now, gap_samples)
+
+    def _has_room(self, now: int, wanted: int) -> bool:
+        while self._sent and self._sent[0] <= now - _MINUTE_S * self._rate_hz:
+            self._sent.popleft()
+        return self._max_events == 0 or len(self._sent) + wanted <= self._max_events
+
+    def _scores(self, distribution: NDArray[np.float64]) -> dict[str, float]:
+        return dict(zip(self._labels, distribution.tolist(), strict=True))
+
+    def _event(
+        self,
+        event_type: EventType,
+        segment: _OpenSegment,
+        emotion: str,
+        scores: dict[str, float],
+        end_sample: int,
+        now: int,
+        gap_samples: int = 0,
+    ) -> EmotionEvent:
+        mean_square = segment.square_sum / segment.speech_samples if segment.speech_samples else 0.0
+        return EmotionEvent(
+            type=event_type,
+            segment=self._number,
+            emotion=emotion,
+            confidence=max(scores.values()),
+            scores=scores,
+            start_sample=segment.start_sample,
+            end_sample=end_sample,
+            decided_sample=now,
+            speech_samples=segment.speech_samples,
+            windows=segment.windows,
+            level_dbfs=dbfs(mean_square),
+            gap_samples=gap_samples,
+        )

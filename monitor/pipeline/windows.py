@@ -1,0 +1,129 @@
+"""Analysis windows: which stretches of the stream are classified, and their features.
+
+Windows lie on a grid of one hop that starts with the speech; a window is due when enough of it is voiced. A last one
+closes the speech, so that a short word is heard too. What lies before the stream's start is digital silence.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitor.pipeline.frames import FrameStream
+from monitor.records import AnalysisWindow
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from monitor.pipeline.features.spec import FeatureSpec
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRule:
+    """The shape of a window and when one is classified."""
+
+    window_frames: int
+    hop_frames: int
+    min_speech_s: float = 1.0
+    """Voiced time that a window needs while speech goes on."""
+    min_final_speech_s: float = 0.25
+    """Voiced time that the last window needs."""
+
+
+class Windows:
+    """Cuts windows out of the stream while speech goes on."""
+
+    def __init__(self, spec: FeatureSpec, rule: WindowRule) -> None:
+        """Start before sample 0."""
+        self._spec = spec
+        self._rule = rule
+        self._stream = FrameStream(spec)
+        # Frames of digital silence, as the window sees them before the stream's start.
+        silence = FrameStream(spec)
+        silence.push(np.zeros(spec.frame_samples))
+        self._silence = silence.take(1).astype(np.float32)[0]
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all audio: the next sample is number 0."""
+        self._stream.reset()
+        self._values = np.tile(self._silence, (self._rule.window_frames, 1))
+        self._votes: deque[tuple[int, int]] = deque()
+        self._next_due = 0
+        self._last_end = 0
+        self._last_voiced_end = 0
+
+    def push(self, samples: NDArray[np.int16], end: int, *, voiced: bool) -> None:
+        """Take one VAD frame, int16 (n,), that ends at sample `end`."""
+        self._stream.push(samples)
+        if voiced:
+            self._votes.append((end - len(samples), end))
+            self._last_voiced_end = end
+
+    def idle(self) -> None:
+        """No speech: pass over the frames that no later window can reach, uncomputed."""
+        # One window of samples is kept: speech that starts now may look back that far.
+        surplus = self._stream.n_ready - self._rule.window_frames
+        if surplus > 0:
+            self._stream.skip(surplus)
+
+    def start(self, at_sample: int, now: int) -> None:
+        """Speech started at sample `at_sample` and was noticed at `now`: the grid of windows begins with the speech."""
+        hops_gone = (now - at_sample) // self._hop_samples
+        self._next_due = at_sample + (hops_gone + 1) * self._hop_samples
+        while self._votes and self._votes[0][1] <= at_sample:
+            self._votes.popleft()
+
+    def due(self, end: int) -> AnalysisWindow | None:
+        """The window that became due by sample `end`, or None. At most one a call: call it each VAD frame."""
+        if end < self._next_due:
+            return None
+        window_end = self._next_due
+        self._next_due += self._hop_samples
+        if self._last_voiced_end <= self._last_end:
+            return None
+        return self._cut(window_end, self._rule.min_speech_s)
+
+    def last(self, end: int) -> AnalysisWindow | None:
+        """The window that closes the speech at sample `end`; None where the last one saw all of it."""
+        if self._last_voiced_end <= self._last_end:
+            return None
+        return self._cut(end, self._rule.min_final_speech_s)
+
+    @property
+    def _hop_samples(self) -> int:
+        return self._rule.hop_frames * self._spec.hop_samples
+
+    @property
+    def _window_samples(self) -> int:
+        return (self._rule.window_frames - 1) * self._spec.hop_samples + self._spec.frame_samples
+
+    def _cut(self, end: int, min_speech_s: float) -> AnalysisWindow | None:
+        last_frame = (end - self._spec.frame_samples) // self._spec.hop_samples
+        window_end = last_frame * self._spec.hop_samples + self._spec.frame_samples
+        window_start = window_end - self._window_samples
+        voiced = self._voiced_samples(window_start)
+        if last_frame < 0 or voiced < min_speech_s * self._spec.rate_hz:
+            return None
+        self._last_end = end
+        self._roll(last_frame)
+        ratio = min(voiced / self._window_samples, 1.0)
+        return AnalysisWindow(self._values.copy(), max(window_start, 0), window_end, ratio)
+
+    def _voiced_samples(self, window_start: int) -> int:
+        while self._votes and self._votes[0][1] <= window_start:
+            self._votes.popleft()
+        return sum(end - max(start, window_start) for start, end in self._votes)
+
+    def _roll(self, last_frame: int) -> None:
+        """Bring the window's rows up to `last_frame`: the rows shift, new frames are computed once."""
+        wanted = last_frame + 1 - self._stream.next_frame
+        surplus = wanted - self._rule.window_frames
+        if surplus > 0:
+            self._stream.skip(surplus)
+        fresh = self._stream.take(min(wanted, self._rule.window_frames)).astype(np.float32)
+        if len(fresh):
+            self._values = np.concatenate([self._values, fresh])[-self._rule.window_frames :]

@@ -1,0 +1,146 @@
+"""Every record that crosses a room. Frozen; names are past-tense facts; times are sample numbers at the model's rate.
+
+Sample 0 is the first sample of the stream. Lost samples are counted, so sample numbers stay true across a gap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+UNCERTAIN = "uncertain"
+"""The outcome when no label is likely enough."""
+
+EventType = Literal["new", "update", "end"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioBlock:
+    """Consecutive samples, mono, at the rate the pipeline runs at."""
+
+    samples: NDArray[np.int16]
+    """int16, shape (n,), full scale 32768."""
+    start_sample: int
+    """Number of the first sample of the block."""
+    lost_samples: int = 0
+    """Samples lost just before this block; they are counted in `start_sample`."""
+    gap_cause: str = ""
+    """Why samples were lost: `overflow`, `device`, ...; empty when none were."""
+
+    @property
+    def end_sample(self) -> int:
+        """Number of the sample after the last one."""
+        return self.start_sample + len(self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The gate opened."""
+
+    at_sample: int
+    """Start of the speech, pre-roll included: earlier than the moment of the decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The gate closed."""
+
+    at_sample: int
+    """End of the last voiced frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Audio was lost; speech was closed and the stages were reset."""
+
+    at_sample: int
+    """The first lost sample."""
+    lost_samples: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class LevelMeasured:
+    """How loud the last tenth of a second was."""
+
+    at_sample: int
+    """End of the measured stretch."""
+    rms_dbfs: float
+    """dB relative to full scale (a full-scale square wave is 0 dBFS); -inf for digital silence."""
+    peak_dbfs: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnalysisWindow:
+    """The features that are classified at once."""
+
+    values: NDArray[np.float32]
+    """float32, shape (frames, coefficients)."""
+    start_sample: int
+    end_sample: int
+    """End of the window; its frames lie before it."""
+    speech_ratio: float
+    """Share of the window that the gate found voiced, 0-1."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """What the model says of one analysis window."""
+
+    start_sample: int
+    end_sample: int
+    posteriors: NDArray[np.float64]
+    """float64, shape (labels,), sums to 1: the model's softmax for this window alone."""
+    smoothed: NDArray[np.float64]
+    """float64, shape (labels,), sums to 1: exponential average over the segment's windows."""
+    label: str
+    """A label of the model, or `uncertain`."""
+    confidence: float
+    """The smoothed posterior of the most likely label, 0-1."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionEvent:
+    """One step in the life of a speech segment: every `new` gets exactly one `end`."""
+
+    type: EventType
+    segment: int
+    """Number of the segment in this stream, from 1."""
+    emotion: str
+    """A label of the model, or `uncertain`."""
+    confidence: float
+    """Score of the most likely label, 0-1."""
+    scores: dict[str, float] = field(hash=False)
+    """Label to probability. `new`, `update`: smoothed; `end`: mean posterior over the segment's windows."""
+    start_sample: int = 0
+    end_sample: int = 0
+    """`new`, `update`: end of the latest window; `end`: end of the last voiced frame."""
+    decided_sample: int = 0
+    """How far the stream had been heard when this was decided: what latency is measured from."""
+    speech_samples: int = 0
+    """Voiced samples in the segment so far."""
+    windows: int = 0
+    """Analysis windows classified in the segment so far."""
+    level_dbfs: float = float("-inf")
+    """RMS of the voiced frames of the segment."""
+    gap_samples: int = 0
+    """Samples lost at the end of the segment, when a gap closed it."""
+
+
+PipelineEvent = SpeechStarted | SpeechEnded | Gap | LevelMeasured | Estimate | EmotionEvent
+"""Whatever `Pipeline.push` and `Pipeline.flush` return."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """A pipeline event on its way to the sinks: here sample numbers have become wall-clock time."""
+
+    event: PipelineEvent
+    at_s: float
+    """Wall clock of the event, seconds since 1970-01-01 UTC."""
+    payload: dict[str, Any] | None = None
+    """The JSON object users see, for an `EmotionEvent`; made once for all sinks. None for every other event."""

@@ -1,0 +1,27 @@
+"""Sinks: where reports go. One file a sink; each runs in a thread of its own behind a bounded queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from monitor.records import Report
+
+
+class Sink(Protocol):
+    """Takes reports one at a time, always from the same thread."""
+
+    name: str
+
+    def write(self, report: Report) -> None:
+        """Deliver one report, or pass over it where the sink has no use for its kind.
+
+        Raises:
+            OutputFailedError: nothing more can be written.
+            BrokenPipeError: nobody reads any more; an end without error.
+        """
+        ...
+
+    def close(self) -> None:
+        """Deliver what is held back and let go of the output."""
+        ...
