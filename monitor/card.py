@@ -1,0 +1,245 @@
+"""The model card inside a model file, and the file format: a TFLite flatbuffer with a zip archive appended.
+
+TFLite reads the flatbuffer at the front and ignores what follows; `zipfile` reads the archive at the back (the same
+place where TFLite's own metadata keeps associated files). So model and card cannot be parted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from monitor.errors import ModelError, NoInputError, PermissionDeniedError
+from monitor.pipeline.features.spec import FeatureSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_CARD_MEMBER = "card.json"
+_PROBE_FEATURES_MEMBER = "probe_features.npy"
+_PROBE_POSTERIORS_MEMBER = "probe_posteriors.npy"
+_MAX_FILE_BYTES = 256 * 1024 * 1024
+_MAX_MEMBER_BYTES = 16 * 1024 * 1024
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+"""A fixed time stamp: the same model gives the same bytes."""
+
+Label = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9_\-]+$")]
+Count = Annotated[int, Meta(gt=0, le=100_000)]
+UnitInterval = Annotated[float, Meta(ge=-1, le=1)]
+
+
+class Licence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the use of one source allows."""
+
+    source: str
+    licence: str
+    citation: str = ""
+
+
+class Metric(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A figure, what it was measured on, and the command that printed it."""
+
+    name: str
+    value: float
+    on: str
+    command: str
+
+
+class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything needed to run the model and to judge it.
+
+    Attributes:
+        schema: version of this structure.
+        name: short name, e.g. `emotion`.
+        created: ISO 8601 date.
+        labels: in the order of the posteriors.
+        features: what the input tensor holds.
+        window_frames: frames of an analysis window: the input tensor is (1, window_frames, n_coefficients).
+        hop_frames: distance between windows in frames.
+        min_speech_s: voiced time that a window needs while speech goes on.
+        min_final_speech_s: voiced time that the last window of a segment needs.
+        quantisation: how weights and arithmetic are stored.
+        tflite_sha256: of the flatbuffer, in hexadecimal.
+        posterior_tolerance: how far the probe's posteriors may lie off on another machine.
+        affect: label to (valence, arousal), each -1 to 1.
+        description: a sentence or two for people.
+        notice: what the model must not be taken for.
+        provenance: recipe, revision, versions, seeds, speakers.
+        licences: of the corpora, and so of the weights.
+        metrics: what was measured.
+    """
+
+    schema: Literal[1] = 1
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    created: str
+    labels: Annotated[tuple[Label, ...], Meta(min_length=2, max_length=100)]
+    features: FeatureSpec
+    window_frames: Count
+    hop_frames: Count
+    min_speech_s: Annotated[float, Meta(ge=0, le=60)]
+    min_final_speech_s: Annotated[float, Meta(ge=0, le=60)]
+    quantisation: Literal["float32", "float16", "dynamic", "int8"]
+    tflite_sha256: str
+    posterior_tolerance: Annotated[float, Meta(gt=0, le=0.1)] = 1e-3
+    affect: dict[str, tuple[UnitInterval, UnitInterval]] = {}
+    description: str = ""
+    notice: str = ""
+    provenance: dict[str, Any] = {}
+    licences: tuple[Licence, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse labels that no event could carry.
+
+        Raises:
+            ValueError: doubled or reserved labels, or affect for labels that are not there.
+        """
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels are doubled: {', '.join(self.labels)}")
+        if reserved := {"uncertain", "none"} & set(self.labels):
+            raise ValueError(f"labels are reserved: {', '.join(sorted(reserved))}")
+        if strangers := set(self.affect) - set(self.labels):
+            raise ValueError(f"affect names labels that the model lacks: {', '.join(sorted(strangers))}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """Features and posteriors of the probe signal, as computed where the model was made."""
+
+    features: NDArray[np.float32]
+    """float32, shape (window_frames, n_coefficients)."""
+    posteriors: NDArray[np.float64]
+    """float64, shape (labels,)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelFile:
+    """A model file taken apart."""
+
+    flatbuffer: bytes
+    card: ModelCard
+    probe: Probe
+    sha256: str
+    """Of the whole file, in hexadecimal."""
+
+    @property
+    def identity(self) -> str:
+        """Name and first digits of the hash, as events carry it: `emotion@9f2c41aa`."""
+        return f"{self.card.name}@{self.sha256[:8]}"
+
+
+def probe_signal(spec: FeatureSpec, window_frames: int) -> NDArray[np.int16]:
+    """A synthetic signal that makes every filter and every loudness count: sweeps, syllable-like swells, noise.
+
+    Args:
+        spec: gives the sample rate.
+        window_frames: frames that the signal fills.
+
+    Returns:
+        int16, shape ((window_frames - 1) * hop + frame,); the same numbers on every machine.
+    """
+    n = (window_frames - 1) * spec.hop_samples + spec.frame_samples
+    t = np.arange(n) / spec.rate_hz
+    nyquist_hz = spec.rate_hz / 2
+    sweep = np.sin(2 * np.pi * (80 + 0.4 * nyquist_hz * t / t[-1]) * t)
+    voice = sum(np.sin(2 * np.pi * 140 * k * t) / k for k in range(1, 20))
+    swell = np.clip(np.sin(2 * np.pi * 3.1 * t), 0, 1) ** 2
+    # A linear congruential generator (Numerical Recipes): numpy's own may change between versions.
+    state, noise = 1, np.empty(n)
+    for i in range(n):
+        state = (1664525 * state + 1013904223) % 2**32
+        noise[i] = state / 2**31 - 1
+    signal = 4000 * swell * (0.5 * voice + 0.3 * sweep) + 20 * noise
+    return np.rint(np.clip(signal, -32768, 32767)).astype(np.int16)
+
+
+def write_model_file(path: Path, flatbuffer: bytes, card: ModelCard, probe: Probe) -> None:
+    """Write flatbuffer, card and probe as one self-describing `.tflite` file."""
+    buffer = io.BytesIO()
+    buffer.write(flatbuffer)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        _write_member(archive, _CARD_MEMBER, msgspec.json.format(msgspec.json.encode(card), indent=1))
+        _write_member(archive, _PROBE_FEATURES_MEMBER, _npy(probe.features))
+        _write_member(archive, _PROBE_POSTERIORS_MEMBER, _npy(probe.posteriors))
+    path.write_bytes(buffer.getvalue())
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Read a model file and check that it is whole; nothing is run yet.
+
+    Raises:
+        NoInputError: there is no such file.
+        PermissionDeniedError: this user may not read it.
+        ModelError: it is damaged, or has no card inside, or the card is not valid.
+    """
+    content = _read(path)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            offset = min((info.header_offset for info in archive.infolist()), default=0)
+            card = msgspec.json.decode(_member(archive, _CARD_MEMBER), type=ModelCard)
+            probe = Probe(
+                _load_npy(_member(archive, _PROBE_FEATURES_MEMBER)).astype(np.float32),
+                _load_npy(_member(archive, _PROBE_POSTERIORS_MEMBER)).astype(np.float64),
+            )
+    except KeyError as error:
+        raise ModelError(f"{path}: {error.args[0]}; export the model again with ser-train") from None
+    except (zipfile.BadZipFile, msgspec.DecodeError, ValueError, EOFError, OSError, NotImplementedError, RuntimeError,
+            zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+        raise ModelError(f"{path}: no readable model card inside ({error}); wanted a .tflite exported by ser-train") from None
+    flatbuffer = content[:offset]
+    found = hashlib.sha256(flatbuffer).hexdigest()
+    if found != card.tflite_sha256:
+        raise ModelError(
+            f"{path}: the network is damaged: sha256 {found[:16]}, its card says {card.tflite_sha256[:16]}; get the file again"
+        )
+    return ModelFile(flatbuffer, card, probe, hashlib.sha256(content).hexdigest())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise ModelError(f"{path}: a directory; wanted a .tflite file")
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise ModelError(f"{path}: {path.stat().st_size} bytes; a model has at most {_MAX_FILE_BYTES}")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise NoInputError(f"no such model: {path}") from None
+    except PermissionError:
+        raise PermissionDeniedError(f"{path}: this user may not read it; check its owner and mode") from None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    info = archive.getinfo(name)
+    if info.file_size > _MAX_MEMBER_BYTES:
+        raise ValueError(f"{name} is {info.file_size} bytes")
+    return archive.read(info)
+
+
+def _write_member(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    info = zipfile.ZipInfo(name, _ZIP_TIME)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(info, content)
+
+
+def _npy(array: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _load_npy(content: bytes) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
+    if array.dtype.kind != "f":
+        raise ValueError(f"probe holds {array.dtype}, wanted floats")
+    return array

@@ -1,0 +1,171 @@
+"""EmotionModel: opens a `.tflite` with its card, verifies it, runs it. The one place that imports an interpreter."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from monitor.card import probe_signal, read_model_file
+from monitor.errors import MissingDependencyError, ModelError
+from monitor.pipeline.frames import features_of
+from monitor.pipeline.windows import WindowRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from monitor.card import ModelCard, ModelFile
+    from monitor.pipeline.features.spec import FeatureSpec
+
+INTERPRETERS = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
+"""Modules with the same `Interpreter` class; the first that can be imported is used."""
+FEATURE_TOLERANCE = 1e-3
+"""How far the probe's features may lie off: rounding to float32 stays below 1e-4, another spec is off by whole units."""
+
+log = logging.getLogger(__name__)
+
+
+def shipped_model() -> Path:
+    """The model that comes with the program: inside the package when installed, in `models/` in a checkout."""
+    installed = Path(str(files("monitor"))) / "models" / "emotion.tflite"
+    return installed if installed.exists() else Path(__file__).resolve().parent.parent / "models" / "emotion.tflite"
+
+
+class EmotionModel:
+    """A verified model, ready to run: a `Classifier` for the pipeline."""
+
+    def __init__(self, file: ModelFile, threads: int = 1, interpreter: str | None = None) -> None:
+        """Build the network and hold it against its card: shapes, then the probe.
+
+        Args:
+            file: a whole model file.
+            threads: of the interpreter.
+            interpreter: one of `INTERPRETERS`; default: the first that is installed.
+
+        Raises:
+            ModelError: network and card do not fit, or the features computed here are not those of the training.
+            MissingDependencyError: no interpreter is installed.
+        """
+        self.card: ModelCard = file.card
+        self.identity = file.identity
+        self._interpreter = _build(file.flatbuffer, threads, interpreter)
+        self._check_tensors()
+        self._check_probe(file)
+
+    @classmethod
+    def load(cls, path: Path, threads: int = 1, interpreter: str | None = None) -> EmotionModel:
+        """Read, verify and build the model at `path`; errors as in `read_model_file` and `__init__`."""
+        return cls(read_model_file(path), threads, interpreter)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the posteriors."""
+        return self.card.labels
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """The features it was trained on."""
+        return self.card.features
+
+    @property
+    def window(self) -> WindowRule:
+        """The windows it was trained on."""
+        card = self.card
+        return WindowRule(card.window_frames, card.hop_frames, card.min_speech_s, card.min_final_speech_s)
+
+    def posteriors(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Features of one window, float32 (frames, coefficients), to probabilities, float64 (labels,) with sum 1."""
+        self._interpreter.set_tensor(self._input, values[np.newaxis])
+        self._interpreter.invoke()
+        raw = self._interpreter.get_tensor(self._output)[0].astype(np.float64)
+        # Rounding in float32 or int8 leaves the sum a little off 1.
+        result: NDArray[np.float64] = raw / raw.sum()
+        return result
+
+    def _check_tensors(self) -> None:
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        wanted_in = (1, self.card.window_frames, self.card.features.n_coefficients)
+        wanted_out = (1, len(self.card.labels))
+        for side, details, wanted in (("input", inputs, wanted_in), ("output", outputs, wanted_out)):
+            found = [(tuple(int(n) for n in d["shape"]), np.dtype(d["dtype"]).name) for d in details]
+            if found != [(wanted, "float32")]:
+                raise ModelError(f"model {self.identity}: {side} is {found}, its card wants {[(wanted, 'float32')]}")
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+
+    def _check_probe(self, file: ModelFile) -> None:
+        features = probe_features(self.card.features, self.card.window_frames)
+        if features.shape != file.probe.features.shape:
+            raise ModelError(
+                f"model {self.identity}: probe features are {file.probe.features.shape}, this program computes {features.shape}"
+            )
+        self._compare("features", features, file.probe.features, FEATURE_TOLERANCE)
+        posteriors = self.posteriors(features)
+        if posteriors.shape != file.probe.posteriors.shape:
+            raise ModelError(
+                f"model {self.identity}: probe has {file.probe.posteriors.shape[0]} posteriors for {len(posteriors)} labels"
+            )
+        self._compare("posteriors", posteriors, file.probe.posteriors, self.card.posterior_tolerance)
+
+    def _compare(self, what: str, found: NDArray[Any], wanted: NDArray[Any], tolerance: float) -> None:
+        distance = np.abs(found.astype(np.float64) - wanted)
+        at = np.unravel_index(int(np.argmax(distance)), distance.shape)
+        if not float(distance.max()) <= tolerance:  # also where the difference is NaN
+            raise ModelError(
+                f"model {self.identity}: probe {what} differ: computed {found[at]:.6g}, recorded {wanted[at]:.6g} "
+                f"(tolerance {tolerance:g}); the model was made for other features than this program computes"
+            )
+
+
+def probe_features(spec: FeatureSpec, window_frames: int) -> NDArray[np.float32]:
+    """Features of the probe signal, float32 (window_frames, n_coefficients)."""
+    return features_of(probe_signal(spec, window_frames), spec).astype(np.float32)
+
+
+def _build(flatbuffer: bytes, threads: int, name: str | None) -> Any:
+    interpreter_class = _interpreter_class(name)
+    try:
+        with _native_stderr_to_log():
+            interpreter = interpreter_class(model_content=flatbuffer, num_threads=threads)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"the interpreter refuses the network: {reason}; export the model again") from None
+    return interpreter
+
+
+def _interpreter_class(name: str | None) -> Any:
+    failure: ImportError | None = None
+    for module in (name,) if name else INTERPRETERS:
+        try:
+            return import_module(module).Interpreter
+        except ImportError as error:
+            failure = failure or error
+    package = "tflite-runtime" if sys.platform == "linux" and sys.version_info < (3, 12) else "ai-edge-litert"
+    raise MissingDependencyError(package, failure or ImportError("none found"))
+
+
+@contextmanager
+def _native_stderr_to_log() -> Iterator[None]:
+    """Move what the interpreter's C++ side writes to stderr into the debug log: it would tear the live display."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as captured:
+        saved = os.dup(2)
+        os.dup2(captured.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            captured.seek(0)
+            for line in captured.read().decode(errors="replace").splitlines():
+                log.debug("interpreter: %s", line)
