@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,7 +18,7 @@ import numpy as np
 from msgspec import Meta
 
 from monitor.errors import ModelError, NoInputError, PermissionDeniedError
-from monitor.pipeline.features.spec import FeatureSpec
+from monitor.pipeline.features.spec import FeatureSpec  # noqa: TC001 - msgspec reads the annotation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,7 +160,8 @@ def probe_signal(spec: FeatureSpec, window_frames: int) -> NDArray[np.int16]:
         state = (1664525 * state + 1013904223) % 2**32
         noise[i] = state / 2**31 - 1
     signal = 4000 * swell * (0.5 * voice + 0.3 * sweep) + 20 * noise
-    return np.rint(np.clip(signal, -32768, 32767)).astype(np.int16)
+    samples: NDArray[np.int16] = np.rint(np.clip(signal, -32768, 32767)).astype(np.int16)
+    return samples
 
 
 def write_model_file(path: Path, flatbuffer: bytes, card: ModelCard, probe: Probe) -> None:
@@ -192,14 +194,25 @@ def read_model_file(path: Path) -> ModelFile:
             )
     except KeyError as error:
         raise ModelError(f"{path}: {error.args[0]}; export the model again with ser-train") from None
-    except (zipfile.BadZipFile, msgspec.DecodeError, ValueError, EOFError, OSError, NotImplementedError, RuntimeError,
-            zipfile.zlib.error) as error:  # type: ignore[attr-defined]
-        raise ModelError(f"{path}: no readable model card inside ({error}); wanted a .tflite exported by ser-train") from None
+    except (
+        zipfile.BadZipFile,
+        msgspec.DecodeError,
+        ValueError,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+        zlib.error,
+    ) as error:
+        raise ModelError(
+            f"{path}: no readable model card inside ({error}); wanted a .tflite exported by ser-train"
+        ) from None
     flatbuffer = content[:offset]
     found = hashlib.sha256(flatbuffer).hexdigest()
     if found != card.tflite_sha256:
         raise ModelError(
-            f"{path}: the network is damaged: sha256 {found[:16]}, its card says {card.tflite_sha256[:16]}; get the file again"
+            f"{path}: the network is damaged: sha256 {found[:16]}, its card says {card.tflite_sha256[:16]}; "
+            "get the file again"
         )
     return ModelFile(flatbuffer, card, probe, hashlib.sha256(content).hexdigest())
 

@@ -32,7 +32,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """One table of the file; unknown keys are refused."""
 
 
-class AudioSettings(Table):
+class AudioSettings(Table, frozen=True):
     """`[audio]`: the microphone."""
 
     device: str = ""
@@ -43,7 +43,7 @@ class AudioSettings(Table):
     """No audio for so long: the device is opened again."""
 
 
-class VadSettings(Table):
+class VadSettings(Table, frozen=True):
     """`[vad]`: the voice-activity gate."""
 
     mode: Annotated[int, Meta(ge=0, le=3)] = 2
@@ -58,7 +58,7 @@ class VadSettings(Table):
     """Audio before the onset that counts as part of the speech."""
 
 
-class ModelSettings(Table):
+class ModelSettings(Table, frozen=True):
     """`[model]`: the classifier."""
 
     path: str = ""
@@ -66,7 +66,7 @@ class ModelSettings(Table):
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
 
 
-class DecisionSettings(Table):
+class DecisionSettings(Table, frozen=True):
     """`[decision]`: from posteriors to events."""
 
     smoothing_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 1.5
@@ -81,13 +81,13 @@ class DecisionSettings(Table):
     """Events a minute at most; 0 is no limit. A segment that gets a `new` always gets its `end`."""
 
 
-class LogSettings(Table):
+class LogSettings(Table, frozen=True):
     """`[log]`: what goes to stderr."""
 
     level: LogLevel = "info"
 
 
-class Settings(Table):
+class Settings(Table, frozen=True):
     """Everything that can be set; see the tables."""
 
     schema_version: Literal[1] = 1

@@ -61,4 +61,6 @@ class MissingDependencyError(RefusedError):
 
     def __init__(self, package: str, cause: Exception) -> None:
         """Name `package` (as pip knows it) and the import error behind it."""
-        super().__init__(f"the Python package '{package}' cannot be imported ({cause}); install it: pip install {package}")
+        super().__init__(
+            f"the Python package '{package}' cannot be imported ({cause}); install it: pip install {package}"
+        )

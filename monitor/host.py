@@ -6,6 +6,7 @@ import ctypes
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 
 _TIME_ERROR = 5
@@ -48,3 +49,16 @@ def portaudio_hint() -> str:
     if sys.platform.startswith("linux"):
         return "install it: sudo apt-get install libportaudio2"
     return "reinstall the Python package: pip install --force-reinstall sounddevice"
+
+
+def elapsed_s() -> float:
+    """Seconds on a clock that never jumps, time spent suspended included where the system can tell."""
+    if sys.platform.startswith("linux"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
+def sound_devices_denied() -> bool:
+    """Whether there are microphones that this user may not open; False where that cannot be seen."""
+    devices = list(Path("/dev/snd").glob("pcmC*D*c")) if sys.platform.startswith("linux") else []
+    return bool(devices) and not any(os.access(device, os.R_OK | os.W_OK) for device in devices)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 INTERPRETERS = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 """Modules with the same `Interpreter` class; the first that can be imported is used."""
 FEATURE_TOLERANCE = 1e-3
-"""How far the probe's features may lie off: rounding to float32 stays below 1e-4, another spec is off by whole units."""
+"""How far the probe's features may lie off: rounding to float32 stays below 1e-4, another spec is units off."""
 
 log = logging.getLogger(__name__)
 
@@ -106,13 +106,18 @@ class EmotionModel:
         features = probe_features(self.card.features, self.card.window_frames)
         if features.shape != file.probe.features.shape:
             raise ModelError(
-                f"model {self.identity}: probe features are {file.probe.features.shape}, this program computes {features.shape}"
+                f"model {self.identity}: probe features are {file.probe.features.shape}, "
+                f"this program computes {features.shape}"
             )
         self._compare("features", features, file.probe.features, FEATURE_TOLERANCE)
-        posteriors = self.posteriors(features)
+        try:
+            posteriors = self.posteriors(features)
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"model {self.identity}: the network does not run: {_first_line(error)}") from None
         if posteriors.shape != file.probe.posteriors.shape:
             raise ModelError(
-                f"model {self.identity}: probe has {file.probe.posteriors.shape[0]} posteriors for {len(posteriors)} labels"
+                f"model {self.identity}: probe posteriors are {file.probe.posteriors.shape}, "
+                f"the network gives {posteriors.shape}"
             )
         self._compare("posteriors", posteriors, file.probe.posteriors, self.card.posterior_tolerance)
 
@@ -138,9 +143,12 @@ def _build(flatbuffer: bytes, threads: int, name: str | None) -> Any:
             interpreter = interpreter_class(model_content=flatbuffer, num_threads=threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"the interpreter refuses the network: {reason}; export the model again") from None
+        raise ModelError(f"the interpreter refuses the network: {_first_line(error)}; export the model again") from None
     return interpreter
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _interpreter_class(name: str | None) -> Any:

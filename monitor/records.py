@@ -51,6 +51,8 @@ class SpeechEnded:
 
     at_sample: int
     """End of the last voiced frame."""
+    voiced_samples: int
+    """Samples in voiced frames since the speech started."""
 
 
 @dataclass(frozen=True, slots=True)

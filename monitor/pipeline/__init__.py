@@ -6,7 +6,7 @@ with the stream (and anew after a gap), so the same audio gives the same events 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -127,12 +127,7 @@ class Pipeline:
         Raises:
             ValueError: the block does not follow the last one, lost samples counted.
         """
-        events: list[PipelineEvent] = []
-        if block.lost_samples:
-            events += self._close(block.lost_samples)
-            gap_start = self.heard_sample
-            events.append(Gap(gap_start, block.lost_samples, block.gap_cause or "unknown"))
-            self.reset(gap_start + block.lost_samples)
+        events = self.lose(block.lost_samples, block.gap_cause) if block.lost_samples else []
         if block.start_sample != self.heard_sample:
             raise ValueError(f"the block starts at sample {block.start_sample}, the stream is at {self.heard_sample}")
         samples = np.concatenate([self._partial, block.samples]) if len(self._partial) else block.samples
@@ -141,6 +136,13 @@ class Pipeline:
         for start in range(0, n_whole, self._frame_samples):
             events += self._frame(samples[start : start + self._frame_samples])
         return events
+
+    def lose(self, n_samples: int, cause: str) -> list[PipelineEvent]:
+        """`n_samples` were lost here: close speech that is under way and start afresh behind the gap."""
+        events = self._close(n_samples)
+        gap_start = self.heard_sample
+        self.reset(gap_start + n_samples)
+        return [*events, Gap(gap_start, n_samples, cause or "unknown")]
 
     def flush(self) -> list[PipelineEvent]:
         """The stream is over: close speech that is under way. Less than a VAD frame of audio is left unheard."""
@@ -195,7 +197,7 @@ class Pipeline:
         event = self._segments.end(at_sample, self._origin + self._now, gap_samples)
         if event is not None:
             events.append(event)
-        return [*events, SpeechEnded(at_sample)]
+        return [*events, replace(ended, at_sample=at_sample)]
 
     def _close(self, gap_samples: int) -> list[PipelineEvent]:
         ended = self._gate.close()

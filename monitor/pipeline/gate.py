@@ -96,17 +96,13 @@ class Gate:
         self.state = GateState.SILENCE
         self._run_start = 0
         self._voiced_end = 0
+        self._voiced_samples = 0
         self._previous_end = 0
 
     @property
     def is_open(self) -> bool:
         """Whether speech is under way, pauses shorter than the hangover included."""
         return self.state in (GateState.SPEECH, GateState.HANGOVER)
-
-    @property
-    def voiced_end(self) -> int:
-        """End of the last voiced frame."""
-        return self._voiced_end
 
     def is_voiced(self, frame: NDArray[np.int16], level: Level) -> bool:
         """The detector's vote, and the energy floor. Every frame is shown to the detector: it has a memory."""
@@ -123,15 +119,17 @@ class Gate:
         """The stream ends or breaks: speech that is under way ends with its last voiced frame."""
         was_open = self.is_open
         self.state = GateState.SILENCE
-        return SpeechEnded(self._voiced_end) if was_open else None
+        return self._ended() if was_open else None
 
     def _voiced(self, start: int, end: int) -> SpeechStarted | None:
         previous_end, self._voiced_end = self._voiced_end, end
+        if self.state is GateState.SILENCE:
+            self.state, self._run_start, self._previous_end = GateState.ONSET, start, previous_end
+            self._voiced_samples = 0
+        self._voiced_samples += end - start
         if self.is_open:
             self.state = GateState.SPEECH
             return None
-        if self.state is GateState.SILENCE:
-            self.state, self._run_start, self._previous_end = GateState.ONSET, start, previous_end
         if end - self._run_start < self._times.onset_samples:
             return None
         self.state = GateState.SPEECH
@@ -144,5 +142,8 @@ class Gate:
             self.state = GateState.HANGOVER
             if end - self._voiced_end >= self._times.hangover_samples:
                 self.state = GateState.SILENCE
-                return SpeechEnded(self._voiced_end)
+                return self._ended()
         return None
+
+    def _ended(self) -> SpeechEnded:
+        return SpeechEnded(self._voiced_end, self._voiced_samples)

@@ -7,7 +7,7 @@ its `end` when the speech ends. Speech too short to be classified makes no event
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,7 +61,7 @@ class Segments:
             self._open.square_sum += mean_square * n_samples
 
     def estimated(self, estimate: Estimate, now: int) -> EmotionEvent | None:
-        """An estimate of the segment, decided when the stream was heard up to `now`; an event if it changes something."""
+        """Take an estimate made when the stream was heard up to `now`; an event if it changes something."""
         segment = self._open
         if segment is None:
             return None
@@ -78,8 +78,8 @@ class Segments:
             self._number += 1
         segment.emotion = estimate.label
         self._sent.append(now)
-        scores = self._scores(estimate.smoothed)
-        return self._event(event_type, segment, estimate.label, scores, estimate.end_sample, now)
+        event = self._event(segment, estimate.label, estimate.smoothed, now)
+        return replace(event, type=event_type, end_sample=estimate.end_sample)
 
     def end(self, at_sample: int, now: int, gap_samples: int = 0) -> EmotionEvent | None:
         """Speech ended at sample `at_sample`; the `end` of the segment if it ever got its `new`."""
@@ -90,38 +90,25 @@ class Segments:
         mean = segment.posterior_sum / segment.windows
         best = int(mean.argmax())
         emotion = self._labels[best] if mean[best] >= self._min_confidence else UNCERTAIN
-        return self._event("end", segment, emotion, self._scores(mean), at_sample, now, gap_samples)
+        event = self._event(segment, emotion, mean, now)
+        return replace(event, type="end", end_sample=at_sample, gap_samples=gap_samples)
 
     def _has_room(self, now: int, wanted: int) -> bool:
         while self._sent and self._sent[0] <= now - _MINUTE_S * self._rate_hz:
             self._sent.popleft()
         return self._max_events == 0 or len(self._sent) + wanted <= self._max_events
 
-    def _scores(self, distribution: NDArray[np.float64]) -> dict[str, float]:
-        return dict(zip(self._labels, distribution.tolist(), strict=True))
-
-    def _event(
-        self,
-        event_type: EventType,
-        segment: _OpenSegment,
-        emotion: str,
-        scores: dict[str, float],
-        end_sample: int,
-        now: int,
-        gap_samples: int = 0,
-    ) -> EmotionEvent:
+    def _event(self, segment: _OpenSegment, emotion: str, scores: NDArray[np.float64], now: int) -> EmotionEvent:
         mean_square = segment.square_sum / segment.speech_samples if segment.speech_samples else 0.0
         return EmotionEvent(
-            type=event_type,
+            type="update",
             segment=self._number,
             emotion=emotion,
-            confidence=max(scores.values()),
-            scores=scores,
+            confidence=float(scores.max()),
+            scores=dict(zip(self._labels, scores.tolist(), strict=True)),
             start_sample=segment.start_sample,
-            end_sample=end_sample,
             decided_sample=now,
             speech_samples=segment.speech_samples,
             windows=segment.windows,
             level_dbfs=dbfs(mean_square),
-            gap_samples=gap_samples,
         )

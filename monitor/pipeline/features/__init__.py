@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
+
+from monitor.registry import resolve
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,5 @@ class Feature(Protocol):
 
 def make_feature(spec: FeatureSpec) -> Feature:
     """The feature that `spec` names, ready to use."""
-    module, _, name = FEATURES[spec.name].partition(":")
-    feature: Feature = getattr(import_module(module), name)(spec)
+    feature: Feature = resolve(FEATURES[spec.name])(spec)
     return feature

@@ -8,11 +8,17 @@ import numpy as np
 from python_speech_features import base
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from monitor.pipeline.features.spec import FeatureSpec
 
-_WINDOW_FUNCTIONS = {"hamming": np.hamming, "hann": np.hanning, "rectangular": np.ones}
+_WINDOW_FUNCTIONS: dict[str, Callable[[int], NDArray[np.float64]]] = {
+    "hamming": np.hamming,
+    "hann": np.hanning,
+    "rectangular": np.ones,
+}
 _EPS = np.finfo(np.float64).eps
 """What python_speech_features puts in place of an energy of exactly 0; its log is -36.04."""
 
@@ -41,4 +47,5 @@ class Filterbank:
         power = spectrum.real**2 + spectrum.imag**2
         energies = power @ self._filters
         energies[energies == 0.0] = _EPS
-        return np.log(energies, out=energies)
+        logarithms: NDArray[np.float64] = np.log(energies, out=energies)
+        return logarithms

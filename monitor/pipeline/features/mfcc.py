@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def dct_matrix(n_inputs: int, n_outputs: int) -> NDArray[np.float64]:
-    """The orthonormal DCT-II as a matrix: `energies @ dct_matrix(...)` are the cepstra.
+    """Orthonormal DCT-II as a matrix, so that `energies @ matrix` are the cepstra.
 
     Returns:
         float64, shape (n_inputs, n_outputs). With n_outputs == n_inputs it is orthogonal: its transpose undoes it.
@@ -40,4 +40,5 @@ class Mfcc:
 
     def extract(self, frames: NDArray[np.float64]) -> NDArray[np.float64]:
         """Pre-emphasised frames, float64 (n, frame_samples), to float64 (n, n_cepstra)."""
-        return self._filterbank.log_energies(frames) @ self._transform
+        cepstra: NDArray[np.float64] = self._filterbank.log_energies(frames) @ self._transform
+        return cepstra

@@ -51,12 +51,23 @@ class FeatureSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             ValueError: with the two values that do not fit.
         """
         for wanted, holds in (
-            (f"n_fft {self.n_fft} must be at least frame_samples {self.frame_samples}", self.n_fft >= self.frame_samples),
-            (f"hop_samples {self.hop_samples} must not exceed frame_samples {self.frame_samples}",
-             self.hop_samples <= self.frame_samples),
-            (f"n_cepstra {self.n_cepstra} must not exceed n_filters {self.n_filters}", self.n_cepstra <= self.n_filters),
+            (
+                f"n_fft {self.n_fft} must be at least frame_samples {self.frame_samples}",
+                self.n_fft >= self.frame_samples,
+            ),
+            (
+                f"hop_samples {self.hop_samples} must not exceed frame_samples {self.frame_samples}",
+                self.hop_samples <= self.frame_samples,
+            ),
+            (
+                f"n_cepstra {self.n_cepstra} must not exceed n_filters {self.n_filters}",
+                self.n_cepstra <= self.n_filters,
+            ),
             (f"low_hz {self.low_hz} must be below high_hz {self.high_hz}", self.low_hz < self.high_hz),
-            (f"high_hz {self.high_hz} must not exceed half of rate_hz {self.rate_hz}", self.high_hz <= self.rate_hz / 2),
+            (
+                f"high_hz {self.high_hz} must not exceed half of rate_hz {self.rate_hz}",
+                self.high_hz <= self.rate_hz / 2,
+            ),
             ("numbers must be finite", math.isfinite(self.low_hz + self.high_hz + self.preemphasis)),
         ):
             if not holds:

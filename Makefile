@@ -1,0 +1,63 @@
+# make run   install into .venv and listen          make lint   ruff and mypy
+# make test  install what the tests need, run all   make bench  measure, side by side
+# PYTHON=python3.12 make run   another Python (3.11 or newer); VENV=... another folder
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SER := $(BIN)/ser-monitor
+
+# libsndfile comes inside the soundfile wheel; PortAudio does not come with sounddevice on Linux.
+RUN_PACKAGES := libportaudio2
+TEST_PACKAGES := $(RUN_PACKAGES) libasound2-plugins pulseaudio pulseaudio-utils
+
+.PHONY: run test lint format bench demo-clip terminal-picture clean
+
+run: $(VENV)/.run
+	@sh .ci/debian-packages $(RUN_PACKAGES)
+	@if reason=$$($(SER) devices 2>&1 >/dev/null); then exec $(SER) --stdout; \
+	else echo "No microphone ($${reason#ser-monitor: error: }): playing the bundled clip instead."; \
+	exec $(SER) --stdout --input demo --realtime; fi
+
+test: $(VENV)/.test
+	@sh .ci/debian-packages $(TEST_PACKAGES)
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.lint
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: $(VENV)/.run
+	$(BIN)/python -m benchmarks
+
+demo-clip: $(VENV)/.run
+	$(BIN)/python monitor/demo/make_clip.py
+
+terminal-picture: $(VENV)/.run
+	$(BIN)/python docs/terminal.py
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
+
+# Stamps: each installs again when pyproject.toml changes.
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "found $$($(PYTHON) --version), wanted Python 3.11 or newer: PYTHON=python3.12 make ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: pyproject.toml | $(VENV)/.venv
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/.venv
+	$(BIN)/python -m pip install --quiet --editable '.[train,test]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.lint: pyproject.toml | $(VENV)/.venv
+	$(BIN)/python -m pip install --quiet --editable '.[train,test,lint]'
+	@touch $@ $(VENV)/.test $(VENV)/.run

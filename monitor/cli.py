@@ -1,0 +1,149 @@
+"""The command line: argparse and the way out; what a verb does stands in `monitor.commands`."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+from contextlib import suppress
+from importlib import import_module
+from importlib.metadata import version
+
+from monitor.errors import MissingDependencyError, MonitorError, OutputFailedError
+
+# BLAS threads double the CPU time of our small matrix products; read when numpy is imported, which is later.
+for _library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+
+_INTERRUPTED = 130
+_INTERNAL = 70
+_DISK_ERRORS = (errno.ENOSPC, errno.EIO, errno.EFBIG)
+_PIP_NAMES = {"webrtcvad": "webrtcvad-wheels"}
+"""Where pip knows a module by another name."""
+
+VERBS = {
+    "run": "listen and print emotion events (the default)",
+    "devices": "list the input devices by name",
+    "analyze": "one result for each audio file",
+    "model": "show or verify a model file",
+}
+
+NOTICE = (
+    "Emotion is inferred from how a voice sounds; it is not a reading of what someone feels. "
+    "Tell the people who are listened to."
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse, run the verb, and turn errors into one line and an exit code."""
+    options = _parse(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code: int = import_module(f"monitor.commands.{options.verb}").run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_stdout()
+        return 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except Exception as error:
+        if not isinstance(error, MonitorError) and getattr(options, "log_level", None) == "debug":
+            raise
+        message, code = _explain(error)
+        if code == OutputFailedError.exit_code:
+            _abandon_stdout()
+        print(f"ser-monitor: error: {message}", file=sys.stderr)
+    return code
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """One line and an exit code."""
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        error = MissingDependencyError(_PIP_NAMES.get(package, package), error)
+    if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+        error = OutputFailedError(f"stdout cannot be written: {error.strerror}")
+    if isinstance(error, MonitorError):
+        return str(error), error.exit_code
+    return f"internal error: {type(error).__name__}: {error} (--log-level debug shows where)", _INTERNAL
+
+
+def _abandon_stdout() -> None:
+    """Nobody takes our output. Python flushes stdout once more at exit: give it somewhere to go."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    # `ser-monitor --stdout` has no verb: it runs the monitor.
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
+        arguments = ["run", *arguments]
+    return _parser().parse_args(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    run_options = _run_options()
+    parser = argparse.ArgumentParser(
+        prog="ser-monitor",
+        description="Hears a microphone and says which emotion the voice expresses, as events.",
+        epilog=NOTICE,
+        parents=[run_options],
+    )
+    parser.add_argument("--version", action="version", version=f"ser-monitor {version('ser-monitor')}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser("run", help=VERBS["run"], description=VERBS["run"], parents=[_run_options()], epilog=NOTICE)
+    verbs.add_parser("devices", help=VERBS["devices"], description=VERBS["devices"])
+    _add_analyze(verbs.add_parser("analyze", help=VERBS["analyze"], description=VERBS["analyze"], epilog=NOTICE))
+    _add_model(verbs.add_parser("model", help=VERBS["model"], description=VERBS["model"]))
+    for verb in verbs.choices.values():
+        verb.add_argument("--version", action="version", version=f"ser-monitor {version('ser-monitor')}")
+    return parser
+
+
+def _run_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    group = options.add_argument_group("listening")
+    group.add_argument("--stdout", action="store_true", help="print events (the default while no other output is on)")
+    group.add_argument("--format", choices=("pretty", "json"), help="default: pretty on a terminal, json when piped")
+    group.add_argument(
+        "--input",
+        default="mic",
+        metavar="mic|FILE|-|demo",
+        help="microphone, a recording, raw s16le on standard input, or the bundled clip; default: mic",
+    )
+    group.add_argument("--device", metavar="NAME", help="part of a name that `ser-monitor devices` prints")
+    group.add_argument("--realtime", action="store_true", help="play a recording at its own pace")
+    group.add_argument("--start-time", metavar="ISO8601", help="when a recording began; default: now")
+    group.add_argument("--rate", type=_positive, default=16000, metavar="HZ", help="of `--input -`; default: 16000")
+    group.add_argument("--channels", type=_positive, default=1, metavar="N", help="of `--input -`; default: 1")
+    _add_common(group)
+    return options
+
+
+def _add_common(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--config", metavar="FILE", help="a TOML file; default: the user's, then the system's")
+    parser.add_argument("--model", metavar="FILE", help="a .tflite exported by ser-train; default: the shipped one")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
+
+
+def _add_analyze(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="anything that libsndfile reads")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="JSON Lines, one object a file")
+    form.add_argument("--csv", action="store_true", help="a table with a column for each label")
+    parser.add_argument("--segments", action="store_true", help="also each stretch of speech")
+    _add_common(parser)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("show", "verify"), help="the card; or all checks of a start")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="default: the configured or the shipped model")
+    parser.add_argument("--json", action="store_true", help="the whole card as JSON")
+    _add_common(parser)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"found {value}, wanted a number above 0")
+    return value

@@ -1,0 +1,145 @@
+"""The daemon: joins source, pipeline and sinks; owns threads and signals, and the order of start and stop.
+
+| thread  | does                                              | if late                                          |
+|---------|---------------------------------------------------|--------------------------------------------------|
+| capture | in live sources: device to ring                   | the ring overwrites the oldest and counts        |
+| worker  | source → pipeline → `offer` to each sink's outbox | -                                                |
+| sinks   | outbox → write, one thread a sink                 | bounded, drops the oldest, counts                |
+| main    | signals, failures, stop                           | what hangs at the end is left behind             |
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from monitor.errors import MonitorError
+from monitor.records import EmotionEvent, Estimate, Report
+from monitor.sinks.outbox import Outbox
+from monitor.sinks.schema import event_payload
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    from monitor.clock import StreamClock
+    from monitor.pipeline import Pipeline
+    from monitor.records import AudioBlock, PipelineEvent
+    from monitor.sinks import Sink
+    from monitor.sinks.schema import Identity
+    from monitor.sources import Source
+
+STOP_TIMEOUT_S = 2.0
+"""For the worker, and again for the sinks: together below the 5 s in which a stop must end."""
+
+log = logging.getLogger(__name__)
+
+
+class Daemon:
+    """One run from the first block to the last event."""
+
+    def __init__(
+        self, source: Source, pipeline: Pipeline, sinks: Sequence[Sink], clock: StreamClock, identity: Identity
+    ) -> None:
+        """Join the parts; nothing starts yet."""
+        self._source = source
+        self._pipeline = pipeline
+        self._clock = clock
+        self._identity = identity
+        self._over = threading.Event()
+        self._stop_asked = False
+        self._outboxes = [Outbox(sink, self._over.set, lossless=not source.live) for sink in sinks]
+        self._worker = threading.Thread(target=self._work, name="worker", daemon=True)
+        self._failure: Exception | None = None
+
+    def run(self) -> bool:
+        """Run until the source ends, a signal comes, or a part fails. Call it from the main thread.
+
+        Returns:
+            True when everything was delivered and every thread has ended; False when a thread hangs and was left.
+
+        Raises:
+            MonitorError: the source or a sink failed.
+            BrokenPipeError: the reader of stdout is gone.
+        """
+        previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            for outbox in self._outboxes:
+                outbox.start()
+            self._worker.start()
+            # A wait without a limit would keep signals from being handled on Windows.
+            while not self._over.wait(0.5):
+                pass
+            clean = self._shut_down()
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+        self._raise_failure()
+        return clean
+
+    def stop(self) -> None:
+        """Ask for the end; open speech gets its `end` first."""
+        self._stop_asked = True
+        self._source.stop()
+        self._over.set()
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        log.debug("signal %d: stopping", number)
+        self.stop()
+
+    def _shut_down(self) -> bool:
+        self._source.stop()
+        self._worker.join(STOP_TIMEOUT_S)
+        # A recording that ended by itself is delivered to its last event, however slow the reader is;
+        # the reader of a live stream, or of a stopped one, may hang for ever.
+        patience = STOP_TIMEOUT_S if self._source.live or self._stop_asked else threading.TIMEOUT_MAX
+        delivered = [outbox.close(patience) for outbox in self._outboxes]
+        return all(delivered) and not self._worker.is_alive()
+
+    def _raise_failure(self) -> None:
+        failures = [self._failure, *(outbox.failure for outbox in self._outboxes)]
+        for failure in failures:
+            if failure is not None:
+                raise failure
+
+    def _work(self) -> None:
+        try:
+            self._listen()
+        except Exception as error:  # the main thread raises it again
+            self._failure = error
+            if not isinstance(error, MonitorError):
+                log.debug("the worker failed", exc_info=True)
+        finally:
+            self._over.set()
+
+    def _listen(self) -> None:
+        try:
+            for block in self._source.blocks():
+                self._hear(block)
+        finally:
+            # Also when the source broke off: a segment under way gets its `end`.
+            self._report(self._pipeline.flush())
+
+    def _hear(self, block: AudioBlock) -> None:
+        if block.lost_samples:
+            log.warning("%d samples of audio lost (%s)", block.lost_samples, block.gap_cause or "unknown")
+            # What the gap ends is stamped by the time before it.
+            self._report(self._pipeline.lose(block.lost_samples, block.gap_cause))
+            self._clock.restart()
+            block = replace(block, lost_samples=0)
+        self._clock.observe(block.end_sample)
+        self._report(self._pipeline.push(block))
+
+    def _report(self, events: list[PipelineEvent]) -> None:
+        for event in events:
+            payload = event_payload(event, self._clock, self._identity) if isinstance(event, EmotionEvent) else None
+            report = Report(event, self._clock.wall_s(_sample_of(event)), payload)
+            for outbox in self._outboxes:
+                outbox.offer(report)
+
+
+def _sample_of(event: PipelineEvent) -> int:
+    return event.end_sample if isinstance(event, Estimate | EmotionEvent) else event.at_sample

@@ -1,0 +1,95 @@
+"""A sink's thread and the bounded queue in front of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitor.records import Report
+    from monitor.sinks import Sink
+
+QUEUE_REPORTS = 1000
+"""At most about two minutes of everything the pipeline says, or hours of events."""
+
+log = logging.getLogger(__name__)
+
+
+class Outbox:
+    """Takes reports from the worker and writes them to one sink in a thread of its own.
+
+    `offer` is called by the worker thread only. When the queue is full the oldest report is dropped and counted, so
+    that a slow reader never holds up the audio; with `lossless=True`, for recordings, `offer` waits instead.
+    """
+
+    def __init__(self, sink: Sink, on_failure: Callable[[], None], *, lossless: bool, bound: int = QUEUE_REPORTS) -> None:
+        """`on_failure` is called from the sink's thread when the sink can not go on; see `failure`."""
+        self._sink = sink
+        self._on_failure = on_failure
+        self._lossless = lossless
+        self._bound = bound
+        self._queue: deque[Report] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=f"sink-{sink.name}", daemon=True)
+        self.failure: Exception | None = None
+        self.n_dropped = 0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def offer(self, report: Report) -> None:
+        """Queue one report; never blocks unless lossless."""
+        with self._changed:
+            if self._lossless:
+                self._changed.wait_for(lambda: len(self._queue) < self._bound or self.failure is not None)
+            if self.failure is not None:
+                return
+            if len(self._queue) >= self._bound:
+                self._queue.popleft()
+                self._count_drop()
+            self._queue.append(report)
+            self._changed.notify_all()
+
+    def close(self, timeout_s: float) -> bool:
+        """Deliver what is queued and close the sink; False where it is still stuck after `timeout_s`."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _count_drop(self) -> None:
+        self.n_dropped += 1
+        # Once, and then at every tenfold: a log line a drop would be a second flood.
+        if str(self.n_dropped).strip("0") == "1":
+            log.warning("%s does not keep up: %d reports dropped so far, the oldest first", self._sink.name, self.n_dropped)
+
+    def _run(self) -> None:
+        try:
+            while (report := self._next()) is not None:
+                self._sink.write(report)
+            self._sink.close()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the main thread decides
+            self._fail(error)
+
+    def _next(self) -> Report | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closing)
+            if not self._queue:
+                return None
+            report = self._queue.popleft()
+            self._changed.notify_all()
+            return report
+
+    def _fail(self, error: Exception) -> None:
+        with self._changed:
+            self.failure = error
+            self._queue.clear()
+            self._changed.notify_all()
+        self._on_failure()

@@ -1,0 +1,93 @@
+"""The rules on the doors, held over the import graph."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+IMPURE = {
+    "asyncio",
+    "logging",
+    "os",
+    "pathlib",
+    "queue",
+    "random",
+    "socket",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "datetime",
+    "io",
+    "sounddevice",
+    "soundfile",
+}
+
+
+def imports_of(path):
+    """Names imported anywhere in a file, also inside functions; names for type checkers only are left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    only_typing = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in only_typing:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def files_of(folder):
+    found = sorted((ROOT / folder).rglob("*.py"))
+    assert found, f"no Python files in {folder}"
+    return found
+
+
+def test_the_pipeline_is_pure():
+    for path in files_of("monitor/pipeline"):
+        for name in imports_of(path):
+            assert name.split(".")[0] not in IMPURE, f"{path.name} imports {name}"
+            if name.startswith("monitor."):
+                allowed = ("monitor.pipeline", "monitor.records", "monitor.registry")
+                assert name.startswith(allowed), f"{path.name} imports {name}"
+
+
+def test_the_pipeline_calls_no_open_or_print():
+    for path in files_of("monitor/pipeline"):
+        calls = {
+            node.func.id
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert not calls & {"open", "print", "input", "exec", "eval"}, path.name
+
+
+def test_the_monitor_never_imports_trainer_or_tensorflow():
+    for path in files_of("monitor"):
+        for name in imports_of(path):
+            assert name.split(".")[0] not in {"trainer", "tensorflow", "keras"}, f"{path} imports {name}"
+
+
+def test_only_one_file_knows_the_interpreter():
+    knowing = [
+        p.relative_to(ROOT).as_posix() for p in files_of("monitor") if "tflite_runtime" in p.read_text(encoding="utf-8")
+    ]
+    assert knowing == ["monitor/model.py"]
+
+
+def test_a_recording_is_played_without_portaudio_trainer_or_tensorflow():
+    code = (
+        "import sys, io; sys.stdout = io.StringIO()\n"
+        "from monitor.cli import main\n"
+        "assert main(['--input', 'demo', '--format', 'json']) == 0\n"
+        "loaded = {m.split('.')[0] for m in sys.modules} & {'sounddevice', 'tensorflow', 'trainer', 'keras', 'rich'}\n"
+        "sys.stderr.write(' '.join(sorted(loaded)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
