@@ -151,7 +151,7 @@ def probe_signal(spec: FeatureSpec, window_frames: int) -> NDArray[np.int16]:
     n = (window_frames - 1) * spec.hop_samples + spec.frame_samples
     t = np.arange(n) / spec.rate_hz
     nyquist_hz = spec.rate_hz / 2
-    sweep = np.sin(2 * np.pi * (80 + 0.4 * nyquist_hz * t / t[-1]) * t)
+    sweep = np.sin(2 * np.pi * (80 + 0.49 * nyquist_hz * t / t[-1]) * t)
     voice = sum(np.sin(2 * np.pi * 140 * k * t) / k for k in range(1, 20))
     swell = np.clip(np.sin(2 * np.pi * 3.1 * t), 0, 1) ** 2
     # A linear congruential generator (Numerical Recipes): numpy's own may change between versions.

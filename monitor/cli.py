@@ -147,3 +147,7 @@ def _positive(text: str) -> int:
     if value <= 0:
         raise argparse.ArgumentTypeError(f"found {value}, wanted a number above 0")
     return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -157,7 +157,8 @@ class Ring:
 
     def _copy(self, end: int) -> NDArray[np.int16]:
         start, n = self._tail % len(self._store), end - self._tail
-        samples = np.concatenate([self._store[start : start + n], self._store[: max(start + n - len(self._store), 0)]])
+        wrapped = max(start + n - len(self._store), 0)
+        samples: NDArray[np.int16] = np.concatenate([self._store[start : start + n], self._store[:wrapped]])
         self._tail = end
         self._read += n
         return samples

@@ -161,13 +161,11 @@ class Pipeline:
         level = Level.of(samples)
         voiced = self._gate.is_voiced(samples, level)
         start, self._now = self._now, self._now + len(samples)
-        change = self._gate.step(start, self._now, voiced=voiced)
+        change = self._gate.step(start, self._now, voiced=voiced, mean_square=level.mean_square)
         self._windows.push(samples, self._now, voiced=voiced)
         events = self._measure(level)
         if isinstance(change, SpeechStarted):
             events += self._start(change)
-        if voiced:
-            self._segments.voiced(len(samples), level.mean_square)
         if isinstance(change, SpeechEnded):
             events += self._end(change, 0)
         elif self._gate.is_open:
@@ -194,7 +192,7 @@ class Pipeline:
     def _end(self, ended: SpeechEnded, gap_samples: int) -> list[PipelineEvent]:
         events = self._classify(self._windows.last(self._now))
         at_sample = self._origin + ended.at_sample
-        event = self._segments.end(at_sample, self._origin + self._now, gap_samples)
+        event = self._segments.end(at_sample, self._origin + self._now, self._gate.voiced, gap_samples)
         if event is not None:
             events.append(event)
         return [*events, replace(ended, at_sample=at_sample)]
@@ -210,5 +208,5 @@ class Pipeline:
         smoothed, label, confidence = self._smoother.update(posteriors, window.end_sample / self._spec.rate_hz)
         start, end = self._origin + window.start_sample, self._origin + window.end_sample
         estimate = Estimate(start, end, posteriors, smoothed, label, confidence)
-        event = self._segments.estimated(estimate, self._origin + self._now)
+        event = self._segments.estimated(estimate, self._origin + self._now, self._gate.voiced)
         return [estimate] if event is None else [estimate, event]

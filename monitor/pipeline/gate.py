@@ -80,6 +80,15 @@ class Level:
         return Level(float(wide @ wide) / len(wide) / _FULL_SCALE**2, peak / _FULL_SCALE)
 
 
+@dataclass(frozen=True, slots=True)
+class Voiced:
+    """How much speech there was, and how loud."""
+
+    n_samples: int
+    mean_square: float
+    """0-1, relative to full scale."""
+
+
 def dbfs(mean_square: float) -> float:
     """Mean square, 0-1, as dB relative to full scale; -inf for digital silence."""
     return float(10 * np.log10(mean_square)) if mean_square > 0 else float("-inf")
@@ -97,6 +106,7 @@ class Gate:
         self._run_start = 0
         self._voiced_end = 0
         self._voiced_samples = 0
+        self._square_sum = 0.0
         self._previous_end = 0
 
     @property
@@ -104,16 +114,24 @@ class Gate:
         """Whether speech is under way, pauses shorter than the hangover included."""
         return self.state in (GateState.SPEECH, GateState.HANGOVER)
 
+    @property
+    def voiced(self) -> Voiced:
+        """The voiced frames of the speech under way, or of the last one."""
+        mean_square = self._square_sum / self._voiced_samples if self._voiced_samples else 0.0
+        return Voiced(self._voiced_samples, mean_square)
+
     def is_voiced(self, frame: NDArray[np.int16], level: Level) -> bool:
         """The detector's vote, and the energy floor. Every frame is shown to the detector: it has a memory."""
         vote = self._detector.is_speech(frame)
         return vote and level.mean_square >= self._floor_mean_square
 
-    def step(self, start: int, end: int, *, voiced: bool) -> SpeechStarted | SpeechEnded | None:
-        """Take the vote on the frame from sample `start` to `end`."""
+    def step(
+        self, start: int, end: int, *, voiced: bool, mean_square: float = 0.0
+    ) -> SpeechStarted | SpeechEnded | None:
+        """Take the vote on the frame from sample `start` to `end`, and its power."""
         if voiced:
-            return self._voiced(start, end)
-        return self._unvoiced(end)
+            return self._take_voiced(start, end, mean_square)
+        return self._take_unvoiced(end)
 
     def close(self) -> SpeechEnded | None:
         """The stream ends or breaks: speech that is under way ends with its last voiced frame."""
@@ -121,12 +139,13 @@ class Gate:
         self.state = GateState.SILENCE
         return self._ended() if was_open else None
 
-    def _voiced(self, start: int, end: int) -> SpeechStarted | None:
+    def _take_voiced(self, start: int, end: int, mean_square: float) -> SpeechStarted | None:
         previous_end, self._voiced_end = self._voiced_end, end
         if self.state is GateState.SILENCE:
             self.state, self._run_start, self._previous_end = GateState.ONSET, start, previous_end
-            self._voiced_samples = 0
+            self._voiced_samples, self._square_sum = 0, 0.0
         self._voiced_samples += end - start
+        self._square_sum += mean_square * (end - start)
         if self.is_open:
             self.state = GateState.SPEECH
             return None
@@ -135,7 +154,7 @@ class Gate:
         self.state = GateState.SPEECH
         return SpeechStarted(max(self._run_start - self._times.preroll_samples, self._previous_end, 0))
 
-    def _unvoiced(self, end: int) -> SpeechEnded | None:
+    def _take_unvoiced(self, end: int) -> SpeechEnded | None:
         if self.state is GateState.ONSET:
             self.state = GateState.SILENCE
         elif self.is_open:

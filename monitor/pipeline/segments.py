@@ -18,6 +18,7 @@ from monitor.records import UNCERTAIN, EmotionEvent, Estimate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from monitor.pipeline.gate import Voiced
     from monitor.records import EventType
 
 _MINUTE_S = 60
@@ -29,12 +30,9 @@ class _OpenSegment:
 
     start_sample: int
     posterior_sum: NDArray[np.float64]
-    speech_samples: int = 0
-    square_sum: float = 0.0
     windows: int = 0
     emotion: str | None = None
     """What the last event said; None until `new` is out."""
-    latest: Estimate | None = None
 
 
 class Segments:
@@ -54,20 +52,13 @@ class Segments:
         """Speech started at sample `at_sample`."""
         self._open = _OpenSegment(at_sample, np.zeros(len(self._labels)))
 
-    def voiced(self, n_samples: int, mean_square: float) -> None:
-        """A voiced frame of the segment, `n_samples` long."""
-        if self._open is not None:
-            self._open.speech_samples += n_samples
-            self._open.square_sum += mean_square * n_samples
-
-    def estimated(self, estimate: Estimate, now: int) -> EmotionEvent | None:
+    def estimated(self, estimate: Estimate, now: int, voiced: Voiced) -> EmotionEvent | None:
         """Take an estimate made when the stream was heard up to `now`; an event if it changes something."""
         segment = self._open
         if segment is None:
             return None
         segment.windows += 1
         segment.posterior_sum += estimate.posteriors
-        segment.latest = estimate
         if estimate.label == segment.emotion:
             return None
         # Room for the `end` that every `new` owes is kept free.
@@ -78,10 +69,10 @@ class Segments:
             self._number += 1
         segment.emotion = estimate.label
         self._sent.append(now)
-        event = self._event(segment, estimate.label, estimate.smoothed, now)
+        event = self._event(segment, estimate.label, estimate.smoothed, now, voiced)
         return replace(event, type=event_type, end_sample=estimate.end_sample)
 
-    def end(self, at_sample: int, now: int, gap_samples: int = 0) -> EmotionEvent | None:
+    def end(self, at_sample: int, now: int, voiced: Voiced, gap_samples: int = 0) -> EmotionEvent | None:
         """Speech ended at sample `at_sample`; the `end` of the segment if it ever got its `new`."""
         segment, self._open = self._open, None
         if segment is None or segment.emotion is None:
@@ -90,7 +81,7 @@ class Segments:
         mean = segment.posterior_sum / segment.windows
         best = int(mean.argmax())
         emotion = self._labels[best] if mean[best] >= self._min_confidence else UNCERTAIN
-        event = self._event(segment, emotion, mean, now)
+        event = self._event(segment, emotion, mean, now, voiced)
         return replace(event, type="end", end_sample=at_sample, gap_samples=gap_samples)
 
     def _has_room(self, now: int, wanted: int) -> bool:
@@ -98,8 +89,9 @@ class Segments:
             self._sent.popleft()
         return self._max_events == 0 or len(self._sent) + wanted <= self._max_events
 
-    def _event(self, segment: _OpenSegment, emotion: str, scores: NDArray[np.float64], now: int) -> EmotionEvent:
-        mean_square = segment.square_sum / segment.speech_samples if segment.speech_samples else 0.0
+    def _event(
+        self, segment: _OpenSegment, emotion: str, scores: NDArray[np.float64], now: int, voiced: Voiced
+    ) -> EmotionEvent:
         return EmotionEvent(
             type="update",
             segment=self._number,
@@ -108,7 +100,7 @@ class Segments:
             scores=dict(zip(self._labels, scores.tolist(), strict=True)),
             start_sample=segment.start_sample,
             decided_sample=now,
-            speech_samples=segment.speech_samples,
+            speech_samples=voiced.n_samples,
             windows=segment.windows,
-            level_dbfs=dbfs(mean_square),
+            level_dbfs=dbfs(voiced.mean_square),
         )

@@ -1,0 +1,1 @@
+"""What the monitor costs, measured against recomputing every window: `make bench`."""

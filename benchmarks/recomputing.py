@@ -1,0 +1,66 @@
+"""The other way of doing it: keep the samples, and compute each window anew with python_speech_features.
+
+It is what most emotion-recognition scripts do. Gate, schedule of windows, model and smoothing are the same objects,
+so the difference is the features alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import python_speech_features as psf
+
+from monitor.pipeline import Pipeline
+from monitor.pipeline.windows import Windows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from monitor.model import EmotionModel
+    from monitor.pipeline.features.spec import FeatureSpec
+    from monitor.pipeline.windows import WindowRule
+
+
+class RecomputedWindows(Windows):
+    """Windows whose features are computed from the samples of the whole window each time."""
+
+    def __init__(self, spec: FeatureSpec, rule: WindowRule) -> None:
+        """As the original, plus a window of samples."""
+        super().__init__(spec, rule)
+        self._samples = np.zeros(self._window_samples, dtype=np.int16)
+        self._end = 0
+
+    def push(self, samples: NDArray[np.int16], end: int, *, voiced: bool) -> None:
+        """Keep the last window of samples, one VAD frame more than needed."""
+        super().push(samples, end, voiced=voiced)
+        self._samples = np.concatenate([self._samples, samples])[-self._window_samples - len(samples) :]
+        self._end = end
+
+    def _roll(self, last_frame: int) -> None:
+        spec = self._spec
+        self._stream.skip(last_frame + 1 - self._stream.next_frame)
+        behind = self._end - (last_frame * spec.hop_samples + spec.frame_samples)
+        end = len(self._samples) - behind
+        self._values = psf.mfcc(
+            self._samples[end - self._window_samples : end],
+            spec.rate_hz,
+            spec.frame_samples / spec.rate_hz,
+            spec.hop_samples / spec.rate_hz,
+            spec.n_cepstra,
+            spec.n_filters,
+            spec.n_fft,
+            spec.low_hz,
+            spec.high_hz,
+            spec.preemphasis,
+            spec.lifter,
+            False,
+            np.hamming,
+        ).astype(np.float32)
+
+
+def recomputing_pipeline(model: EmotionModel) -> Pipeline:
+    """A pipeline over `model` that recomputes every window."""
+    pipeline = Pipeline(model)
+    pipeline._windows = RecomputedWindows(model.spec, model.window)  # noqa: SLF001 - the one part that differs
+    return pipeline

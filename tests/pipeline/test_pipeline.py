@@ -1,0 +1,194 @@
+"""The core as a whole: same events for any cutting, the life of a segment, gaps, limits."""
+
+import numpy as np
+import pytest
+from fake_classifier import FeatureHash, LoudIsSpeech, talk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.pipeline import GateRule, Pipeline, PipelineRules
+from monitor.pipeline.smoother import DecisionRule
+from monitor.records import (
+    AudioBlock,
+    EmotionEvent,
+    Estimate,
+    Gap,
+    LevelMeasured,
+    SpeechEnded,
+    SpeechStarted,
+)
+
+TALK = talk(-1, 2, -0.3, 1, -2, 0.2, -1, 3, -1)
+QUICK = PipelineRules(decision=DecisionRule(smoothing_s=0.3, min_confidence=0.3, change_margin=0.0, min_dwell_s=0.0))
+
+
+def make(rules=QUICK):
+    return Pipeline(FeatureHash(), rules, LoudIsSpeech)
+
+
+def hear(pipeline, samples, cuts=(), start=0):
+    events, at = [], 0
+    for cut in [*cuts, len(samples)]:
+        events += pipeline.push(AudioBlock(samples[at : at + cut], start + at))
+        at = min(at + cut, len(samples))
+    return events
+
+
+def described(events):
+    """Everything about the events, arrays included, exactly."""
+    return [
+        (e.start_sample, e.end_sample, e.posteriors.tobytes(), e.smoothed.tobytes(), e.label)
+        if isinstance(e, Estimate)
+        else e
+        for e in events
+    ]
+
+
+def emotion_events(events):
+    return [event for event in events if isinstance(event, EmotionEvent)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(cuts=st.lists(st.integers(0, 20_000), max_size=60))
+def test_events_are_equal_for_any_cutting(cuts):
+    whole, cut = make(), make()
+    wanted = hear(whole, TALK) + whole.flush()
+    found = hear(cut, TALK, cuts) + cut.flush()
+    assert described(found) == described(wanted)
+
+
+def test_events_are_equal_one_sample_at_a_time():
+    samples = talk(-0.3, 0.8, -0.8)
+    whole, cut = make(), make()
+    wanted = hear(whole, samples) + whole.flush()
+    assert len(emotion_events(wanted)) >= 2
+    assert described(hear(cut, samples, [1] * len(samples)) + cut.flush()) == described(wanted)
+
+
+def test_every_new_gets_exactly_one_end():
+    pipeline = make()
+    events = emotion_events(hear(pipeline, TALK) + pipeline.flush())
+    by_segment = {}
+    for event in events:
+        by_segment.setdefault(event.segment, []).append(event.type)
+    assert len(by_segment) == 3
+    for types in by_segment.values():
+        assert types[0] == "new"
+        assert types[-1] == "end"
+        assert set(types[1:-1]) <= {"update"}
+
+
+def test_segment_times_and_counts():
+    pipeline = make()
+    events = hear(pipeline, talk(-1, 2, -1)) + pipeline.flush()
+    started = next(e for e in events if isinstance(e, SpeechStarted))
+    ended = next(e for e in events if isinstance(e, SpeechEnded))
+    end = emotion_events(events)[-1]
+    assert started.at_sample == pytest.approx(16000 - 3200, abs=480)
+    assert ended.at_sample == pytest.approx(3 * 16000, abs=480)
+    assert (end.start_sample, end.end_sample) == (started.at_sample, ended.at_sample)
+    assert end.speech_samples == ended.voiced_samples == pytest.approx(2 * 16000, abs=960)
+    assert end.level_dbfs == pytest.approx(20 * np.log10(3000 / 32768), abs=0.3)
+    assert end.windows == sum(isinstance(e, Estimate) for e in events)
+
+
+def test_the_end_tells_the_mean_of_the_windows():
+    pipeline = make()
+    events = hear(pipeline, talk(-1, 2, -1)) + pipeline.flush()
+    mean = np.mean([e.posteriors for e in events if isinstance(e, Estimate)], axis=0)
+    end = emotion_events(events)[-1]
+    assert list(end.scores.values()) == pytest.approx(mean.tolist())
+    assert end.emotion == FeatureHash.labels[int(mean.argmax())]
+
+
+def test_a_short_word_is_classified_at_its_end():
+    pipeline = make()
+    events = emotion_events(hear(pipeline, talk(-1, 0.2, -1)) + pipeline.flush())
+    assert [event.type for event in events] == ["new", "end"]
+    assert events[0].windows == 1
+
+
+def test_silence_costs_no_window_and_says_nothing():
+    pipeline = make()
+    events = hear(pipeline, talk(-10)) + pipeline.flush()
+    assert {type(event) for event in events} == {LevelMeasured}
+    assert pipeline._classifier.n_windows == 0
+
+
+def test_digital_silence_is_minus_infinity():
+    pipeline = make()
+    levels = hear(pipeline, np.zeros(16000, dtype=np.int16))
+    assert all(e.rms_dbfs == float("-inf") for e in levels if isinstance(e, LevelMeasured))
+
+
+def test_a_gap_ends_speech_and_sample_numbers_stay_true():
+    pipeline = make()
+    before = hear(pipeline, talk(-1, 2))
+    lost = 40_000
+    block = AudioBlock(talk(-1, 2, -1, seed=8), 48_000 + lost, lost, "overflow")
+    after = pipeline.push(block) + pipeline.flush()
+    end = emotion_events(after)[0]
+    assert (end.type, end.gap_samples) == ("end", lost)
+    assert end.end_sample <= 48_000
+    gap = next(e for e in after if isinstance(e, Gap))
+    assert gap == Gap(48_000, lost, "overflow")
+    fresh = make()
+    wanted = hear(fresh, talk(-1, 2, -1, seed=8)) + fresh.flush()
+    starts = [e.at_sample for e in after if isinstance(e, SpeechStarted)]
+    assert starts == [e.at_sample + 48_000 + lost for e in wanted if isinstance(e, SpeechStarted)]
+    assert not [e for e in before if isinstance(e, EmotionEvent) and e.type == "end"]
+
+
+def test_after_a_gap_the_past_does_not_matter():
+    pipeline, fresh = make(), make()
+    hear(pipeline, talk(-1, 2))
+    later = talk(-0.5, 1.5, -1, seed=11)
+    found = pipeline.push(AudioBlock(later, 48_000 + 77, 77, "device")) + pipeline.flush()
+    wanted = hear(fresh, later) + fresh.flush()
+    a = [e.posteriors.tobytes() for e in found if isinstance(e, Estimate)][1:]
+    b = [e.posteriors.tobytes() for e in wanted if isinstance(e, Estimate)]
+    assert a[-len(b) :] == b
+
+
+def test_a_block_that_does_not_follow_is_refused():
+    pipeline = make()
+    pipeline.push(AudioBlock(np.zeros(100, dtype=np.int16), 0))
+    with pytest.raises(ValueError, match="starts at sample 50, the stream is at 100"):
+        pipeline.push(AudioBlock(np.zeros(100, dtype=np.int16), 50))
+
+
+def test_reset_forgets_speech_under_way():
+    pipeline = make()
+    hear(pipeline, talk(-1, 2))
+    pipeline.reset()
+    assert pipeline.flush() == []
+    assert pipeline.heard_sample == 0
+
+
+def test_event_limit_holds_within_any_minute_and_every_new_is_ended():
+    rules = PipelineRules(decision=QUICK.decision, max_events_per_min=6)
+    pipeline = make(rules)
+    events = emotion_events(hear(pipeline, talk(*[-1, 1.5] * 50)) + pipeline.flush())
+    times = [event.decided_sample for event in events]
+    for first in times:
+        assert sum(first <= t < first + 60 * 16000 for t in times) <= 6
+    assert [e.type for e in events].count("new") == [e.type for e in events].count("end") > 3
+
+
+def test_hangover_joins_and_separates():
+    def n_segments(pause, hangover_ms):
+        pipeline = make(PipelineRules(gate=GateRule(hangover_ms=hangover_ms), decision=QUICK.decision))
+        events = hear(pipeline, talk(-1, 1, -pause, 1, -2)) + pipeline.flush()
+        return sum(isinstance(e, SpeechStarted) for e in events)
+
+    assert n_segments(0.3, 500) == 1
+    assert n_segments(0.8, 500) == 2
+    assert n_segments(0.3, 120) == 2
+
+
+def test_features_computed_lazily_equal_those_computed_always():
+    """Silence is passed over uncomputed: the estimates must not notice."""
+    pipeline, eager = make(), make()
+    eager._windows.idle = lambda: None
+    samples = talk(-8, 2, -7, 2, -5)
+    assert described(hear(pipeline, samples) + pipeline.flush()) == described(hear(eager, samples) + eager.flush())

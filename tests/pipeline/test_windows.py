@@ -1,0 +1,127 @@
+"""Windows: when they are cut, and that their rows are those of the whole signal."""
+
+import numpy as np
+import pytest
+
+from monitor.pipeline.features.spec import FeatureSpec
+from monitor.pipeline.frames import features_of
+from monitor.pipeline.windows import WindowRule, Windows
+
+FRAME = 480
+SPEC = FeatureSpec()
+RULE = WindowRule(window_frames=100, hop_frames=50, min_speech_s=0.3, min_final_speech_s=0.1)
+
+
+def noise(seconds, seed=1):
+    return (np.random.default_rng(seed).standard_normal(int(seconds * 16000)) * 1000).astype(np.int16)
+
+
+class Walk:
+    """Pushes a signal frame by frame; votes and idling as the pipeline would."""
+
+    def __init__(self, samples, rule=RULE):
+        self.windows, self.samples, self.now = Windows(SPEC, rule), samples, 0
+
+    def step(self, *, voiced=True, speaking=True):
+        frame = self.samples[self.now : self.now + FRAME]
+        self.now += FRAME
+        self.windows.push(frame, self.now, voiced=voiced)
+        if speaking:
+            return self.windows.due(self.now)
+        self.windows.idle()
+        return None
+
+
+def rows_of(samples, window):
+    first = window.start_sample // 160
+    return features_of(samples, SPEC)[first:].astype(np.float32)[: len(window.values)]
+
+
+def test_windows_come_every_hop_from_the_start_of_the_speech():
+    walk = Walk(noise(4))
+    walk.windows.start(0, 0)
+    found = [window for _ in range(130) if (window := walk.step())]
+    ends = [window.end_sample for window in found]
+    assert [end // 8000 for end in ends] == [0, 1, 2, 3, 4, 5, 6]
+    # The last whole frame that the grid point covers ends the window.
+    assert all(0 <= 8000 * (i + 1) - end < 160 for i, end in enumerate(ends))
+
+
+def test_rows_are_those_of_the_whole_signal():
+    samples = noise(5)
+    walk = Walk(samples)
+    walk.windows.start(0, 0)
+    found = [window for _ in range(160) if (window := walk.step())]
+    for window in found[2:]:
+        np.testing.assert_array_equal(window.values, rows_of(samples, window))
+
+
+def test_rows_after_long_silence_are_those_of_the_whole_signal():
+    samples = noise(20)
+    walk = Walk(samples)
+    for _ in range(400):
+        walk.step(voiced=False, speaking=False)
+    for _ in range(10):
+        walk.step(voiced=True, speaking=False)
+    walk.windows.start(walk.now - 10 * FRAME, walk.now)
+    found = [window for _ in range(100) if (window := walk.step())]
+    assert len(found) >= 5
+    for window in found:
+        np.testing.assert_array_equal(window.values, rows_of(samples, window))
+
+
+def test_before_the_stream_lies_digital_silence():
+    samples = noise(1)
+    walk = Walk(samples)
+    walk.windows.start(0, 0)
+    window = next(window for _ in range(30) if (window := walk.step()))
+    silence = features_of(np.zeros(400, dtype=np.int16), SPEC)[0].astype(np.float32)
+    n_real = (window.end_sample - 400) // 160 + 1
+    np.testing.assert_array_equal(window.values[:-n_real], np.tile(silence, (100 - n_real, 1)))
+    np.testing.assert_array_equal(window.values[-n_real:], features_of(samples, SPEC)[:n_real].astype(np.float32))
+    assert window.start_sample == 0
+
+
+def test_too_little_speech_is_not_classified_and_a_short_word_is_at_its_end():
+    walk = Walk(noise(2))
+    for i in range(40):
+        if i == 10:
+            walk.windows.start(walk.now, walk.now)
+        assert walk.step(voiced=10 <= i < 15, speaking=i >= 10) is None
+    window = walk.windows.last(walk.now)
+    assert window is not None
+    assert window.speech_ratio == pytest.approx(5 * FRAME / (99 * 160 + 400), abs=0.03)
+
+
+def test_the_last_window_is_not_repeated():
+    walk = Walk(noise(3))
+    walk.windows.start(0, 0)
+    for _ in range(40):
+        walk.step()
+    assert walk.windows.last(walk.now) is not None
+    assert walk.windows.last(walk.now) is None
+
+
+def test_speech_before_the_start_does_not_count():
+    walk = Walk(noise(3))
+    for _ in range(30):
+        walk.step(voiced=True, speaking=False)
+    walk.windows.start(walk.now, walk.now)
+    walk.step(voiced=True)
+    assert walk.windows.last(walk.now) is None
+
+
+def test_reset_forgets():
+    walk, fresh = Walk(noise(3)), Walk(noise(3))
+    walk.windows.start(0, 0)
+    for _ in range(50):
+        walk.step()
+    walk.windows.reset()
+    walk.now = 0
+    for one in (walk, fresh):
+        one.windows.start(0, 0)
+    for _ in range(60):
+        one, other = walk.step(), fresh.step()
+        assert (one is None) == (other is None)
+        if one is not None:
+            np.testing.assert_array_equal(one.values, other.values)

@@ -1,0 +1,283 @@
+"""The program as users meet it: exit codes, one clear line, what is printed."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from monitor.demo import clip_path
+from monitor.model import shipped_model
+
+SER = [sys.executable, "-m", "monitor.cli"]
+
+
+def ser(*arguments, stdin=None, environment=None, **options):
+    return subprocess.run(
+        [*SER, *map(str, arguments)], input=stdin, capture_output=True, check=False, timeout=120,
+        env=os.environ | (environment or {}), **options,
+    )
+
+
+def one_line(done):
+    text = done.stderr.decode()
+    assert text.count("\n") == 1, text
+    assert "Traceback" not in text
+    assert text.startswith("ser-monitor: error: ")
+    return text
+
+
+@pytest.fixture
+def speech(tmp_path):
+    """The bundled clip as WAV."""
+    samples, rate_hz = soundfile.read(clip_path(), dtype="int16")
+    path = tmp_path / "speech.wav"
+    soundfile.write(path, samples, rate_hz)
+    return path
+
+
+def test_version_and_help_on_every_verb():
+    assert ser("--version").stdout.startswith(b"ser-monitor ")
+    for verb in ([], ["run"], ["devices"], ["analyze"], ["model"]):
+        done = ser(*verb, "--help")
+        assert done.returncode == 0
+        assert b"usage: ser-monitor" in done.stdout
+        assert ser(*verb, "--version").returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [["--nonsense"], ["analyze"], ["model"], ["--format", "xml"], ["--rate", "0"]])
+def test_wrong_usage_is_2(arguments):
+    done = ser(*arguments)
+    assert done.returncode == 2
+    assert b"usage:" in done.stderr
+
+
+def test_a_recording_gives_json_lines_when_piped():
+    done = ser("--stdout", "--input", "demo", "--start-time", "2026-11-20T13:04:20Z", "--log-level", "warning")
+    assert (done.returncode, done.stderr) == (0, b"")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {event["type"] for event in events} >= {"new", "end"}
+    assert all(event["start"].startswith("2026-11-20T13:04:") for event in events)
+    assert [e["id"] for e in events if e["type"] == "new"] == [e["id"] for e in events if e["type"] == "end"]
+
+
+def test_raw_pcm_on_stdin_hears_the_same_as_the_file():
+    samples, _ = soundfile.read(clip_path(), dtype="int16")
+    piped = ser("--input", "-", stdin=samples.tobytes())
+    played = ser("--input", "demo")
+    assert piped.returncode == 0
+    kept = ("type", "emotion", "confidence", "scores", "duration_s", "speech_s", "windows")
+    described = [[{k: json.loads(line)[k] for k in kept} for line in d.stdout.splitlines()] for d in (piped, played)]
+    assert described[0] == described[1]
+
+
+def test_stereo_48_khz_on_stdin_gives_the_same_emotions():
+    samples, _ = soundfile.read(clip_path(), dtype="int16")
+    soxr = pytest.importorskip("soxr")
+    fast = np.rint(soxr.resample(samples.astype(np.float64), 16000, 48000)).clip(-32768, 32767).astype(np.int16)
+    piped = ser("--input", "-", "--rate", 48000, "--channels", 2, stdin=np.repeat(fast, 2).tobytes())
+    ends = [e for d in (piped, ser("--input", "demo")) for e in map(json.loads, d.stdout.splitlines()) if e["type"] == "end"]
+    half = len(ends) // 2
+    assert half >= 3
+    assert [e["emotion"] for e in ends[:half]] == [e["emotion"] for e in ends[half:]]
+
+
+def test_analyze_json_csv_segments_and_text(speech):
+    line = json.loads(ser("analyze", "--json", speech).stdout)
+    assert list(line) == ["file", "emotion", "confidence", "scores", "speech_s", "duration_s"]
+    assert line["emotion"] == max(line["scores"], key=line["scores"].get)
+    assert sum(line["scores"].values()) == pytest.approx(1, abs=0.01)
+    assert 0 < line["speech_s"] < line["duration_s"]
+    segments = json.loads(ser("analyze", "--json", "--segments", speech).stdout)["segments"]
+    assert len(segments) >= 3
+    rows = list(csv.DictReader(io.StringIO(ser("analyze", "--csv", speech).stdout.decode())))
+    assert rows[0]["emotion"] == line["emotion"]
+    rows = list(csv.DictReader(io.StringIO(ser("analyze", "--csv", "--segments", speech).stdout.decode())))
+    assert [row["emotion"] for row in rows] == [segment["emotion"] for segment in segments]
+    assert str(speech) in ser("analyze", speech).stdout.decode()
+
+
+def test_silence_is_no_speech_and_not_an_error(tmp_path):
+    path = tmp_path / "silence.wav"
+    soundfile.write(path, np.zeros(32000, dtype=np.int16), 16000)
+    done = ser("analyze", "--json", path)
+    assert done.returncode == 0
+    line = json.loads(done.stdout)
+    assert (line["emotion"], line["scores"], line["reason"]) == (None, None, "no speech")
+
+
+def bad_files(folder, speech):
+    """Name to (path, exit code)."""
+    text = folder / "text.wav"
+    text.write_text("this is no audio\n" * 20)
+    empty = folder / "empty.wav"
+    empty.write_bytes(b"")
+    channels = folder / "channels.wav"
+    header = bytearray(speech.read_bytes())
+    header[22:24] = b"\x00\x00"
+    channels.write_bytes(header)
+    cut = folder / "cut.wav"
+    cut.write_bytes(speech.read_bytes()[: speech.stat().st_size // 2])
+    return {
+        "text": (text, 65), "empty": (empty, 65), "channels": (channels, 65), "cut": (cut, 65),
+        "missing": (folder / "missing.wav", 66), "directory": (folder, 66),
+    }
+
+
+@pytest.mark.parametrize("name", ["text", "empty", "channels", "cut", "missing", "directory"])
+@pytest.mark.parametrize("verb", ["analyze", "run"])
+def test_bad_files_have_their_exit_code_and_one_line(tmp_path, speech, name, verb):
+    path, code = bad_files(tmp_path, speech)[name]
+    done = ser("analyze", "--json", path) if verb == "analyze" else ser("--input", path)
+    assert done.returncode == code
+    assert path.name in one_line(done)
+    if verb == "analyze":
+        assert json.loads(done.stdout)["reason"]
+
+
+def test_a_cut_file_is_analysed_as_far_as_it_goes(tmp_path, speech):
+    path, _ = bad_files(tmp_path, speech)["cut"]
+    line = json.loads(ser("analyze", "--json", path).stdout)
+    assert line["emotion"] is not None
+    assert line["duration_s"] == pytest.approx(soundfile.info(speech).duration / 2, abs=0.5)
+
+
+def test_a_bad_file_does_not_stop_the_others(tmp_path, speech):
+    text, _ = bad_files(tmp_path, speech)["text"]
+    done = ser("analyze", "--json", text, speech)
+    assert done.returncode == 65
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines[0]["emotion"] is None
+    assert lines[1]["emotion"] is not None
+
+
+@pytest.mark.parametrize(
+    ("subtype", "rate_hz", "channels"),
+    [("PCM_U8", 16000, 1), ("PCM_24", 16000, 1), ("FLOAT", 16000, 1), ("PCM_16", 96000, 1), ("PCM_16", 44100, 2)],
+)
+def test_unusual_but_good_files_are_analysed(tmp_path, speech, subtype, rate_hz, channels):
+    soxr = pytest.importorskip("soxr")
+    samples, _ = soundfile.read(speech)
+    path = tmp_path / "unusual.wav"
+    resampled = soxr.resample(samples, 16000, rate_hz)
+    soundfile.write(path, np.stack([resampled] * channels, axis=1), rate_hz, subtype=subtype)
+    done = ser("analyze", "--json", path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    wanted = json.loads(ser("analyze", "--json", speech).stdout)
+    assert json.loads(done.stdout)["duration_s"] == pytest.approx(wanted["duration_s"], abs=0.05)
+    if subtype != "PCM_U8":  # 8 bits raise the noise floor to -50 dBFS: another sound
+        assert json.loads(done.stdout)["emotion"] == wanted["emotion"]
+
+
+def test_a_corrupt_model_is_78(tmp_path):
+    path = tmp_path / "corrupt.tflite"
+    content = bytearray(shipped_model().read_bytes())
+    content[len(content) // 3] ^= 255
+    path.write_bytes(content)
+    for arguments in (["--input", "demo", "--model", path], ["model", "verify", path], ["analyze", "--model", path, "x"]):
+        done = ser(*arguments)
+        assert done.returncode == 78
+        assert "damaged" in one_line(done) or "card" in one_line(done)
+
+
+def test_model_show_and_verify():
+    shown = ser("model", "show").stdout.decode()
+    for word in ("labels", "features", "licence", "metric"):
+        assert word in shown
+    card = json.loads(ser("model", "show", "--json").stdout)
+    assert set(card["labels"]) == {"neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"}
+    verified = ser("model", "verify")
+    assert verified.returncode == 0
+    assert b"ok" in verified.stdout
+
+
+@pytest.mark.parametrize("module", ["webrtcvad", "soundfile", "python_speech_features", "soxr"])
+def test_a_missing_dependency_is_78_and_named(tmp_path, module):
+    (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('No module named {module!r}', name={module!r})\n")
+    samples, _ = soundfile.read(clip_path(), dtype="int16")
+    soundfile.write(tmp_path / "fast.wav", samples, 44100)
+    done = ser("--input", tmp_path / "fast.wav", environment={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 78
+    assert f"package '{module}" in one_line(done)
+
+
+def test_a_missing_interpreter_is_78_and_named(tmp_path):
+    for module in ("tflite_runtime", "ai_edge_litert"):
+        (tmp_path / module).mkdir()
+        (tmp_path / module / "__init__.py").write_text("raise ImportError('gone')\n")
+    done = ser("--input", "demo", environment={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 78
+    assert "package 'tflite-runtime'" in one_line(done) or "package 'ai-edge-litert'" in one_line(done)
+
+
+def test_a_bad_configuration_is_78(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("[vad]\nmood = 1\n")
+    done = ser("--input", "demo", "--config", path)
+    assert done.returncode == 78
+    assert "mood" in one_line(done)
+
+
+def test_start_time_is_checked():
+    assert "2026-11-20T13:04:23Z" in one_line(ser("--input", "demo", "--start-time", "yesterday"))
+    assert ser("--input", "-", "--start-time", "2026-11-20T13:04:23Z", stdin=b"").returncode == 2
+
+
+def test_a_closed_pipe_ends_with_0():
+    done = subprocess.run(
+        f"{' '.join(SER)} --input demo --format json | head -n 1; exit ${{PIPESTATUS[0]}}",
+        shell=True, executable="/bin/bash", capture_output=True, check=False, timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.count(b"\n") == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")  # noqa: PTH110
+@pytest.mark.parametrize("arguments", [["--input", "demo", "--format", "json"], ["analyze", "--json", str(clip_path())]])
+def test_a_full_disk_is_74(arguments):
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run([*SER, *arguments], stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert done.returncode == 74
+    one_line(done)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_end_with_0_and_an_open_event_gets_its_end(number):
+    samples, _ = soundfile.read(clip_path(), dtype="int16")
+    process = subprocess.Popen([*SER, "--input", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        process.stdin.write(samples.tobytes())  # ends in the middle of the last speech or soon after it
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["type"] == "new"
+        before = time.monotonic()
+        process.send_signal(number)
+        rest = [json.loads(line) for line in process.stdout]
+        assert process.wait(10) == 0
+        assert time.monotonic() - before < 5
+    finally:
+        process.kill()
+        process.wait()
+    assert rest[-1]["type"] == "end"
+
+
+def test_a_stopped_reader_does_not_stop_the_audio():
+    """Nobody reads stdout: the daemon must go on taking audio, and still end in time."""
+    samples, _ = soundfile.read(clip_path(), dtype="int16")
+    process = subprocess.Popen([*SER, "--input", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    try:
+        before = time.monotonic()
+        for _ in range(60):  # some 30 minutes of audio, far more events than a pipe holds
+            process.stdin.write(samples.tobytes())
+        assert time.monotonic() - before < 60
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(6) == 0
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,125 @@
+"""The daemon joins the parts: order of events, gaps, failures, stopping."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from fake_classifier import FeatureHash, LoudIsSpeech, talk
+
+from monitor.clock import RecordingClock
+from monitor.daemon import Daemon
+from monitor.errors import BadAudioError, OutputFailedError
+from monitor.pipeline import Pipeline
+from monitor.records import AudioBlock, EmotionEvent, Gap
+from monitor.sinks.schema import Identity
+
+
+class Blocks:
+    """A source of prepared blocks; an exception among them is raised."""
+
+    name = "blocks"
+
+    def __init__(self, blocks, live=False, endless=False):
+        self._blocks, self.live, self._endless, self._stopped = blocks, live, endless, threading.Event()
+
+    def blocks(self):
+        for block in self._blocks:
+            if isinstance(block, Exception):
+                raise block
+            if self._stopped.is_set():
+                return
+            yield block
+        if self._endless:
+            self._stopped.wait(30)
+
+    def stop(self):
+        self._stopped.set()
+
+
+class Recording:
+    name = "recording"
+
+    def __init__(self, error=None):
+        self.reports, self._error = [], error
+
+    def write(self, report):
+        if self._error:
+            raise self._error
+        self.reports.append(report)
+
+    def close(self):
+        pass
+
+
+def cut(samples, start=0, lost=0, cause=""):
+    blocks = [AudioBlock(samples[i : i + 1600], start + i) for i in range(0, len(samples), 1600)]
+    if lost:
+        blocks[0] = AudioBlock(blocks[0].samples, start, lost, cause)
+    return blocks
+
+
+def daemon_of(source, sink):
+    identity = Identity("node", "fake@00000000", "abcdef", 16000)
+    return Daemon(source, Pipeline(FeatureHash(), detector=LoudIsSpeech), [sink], RecordingClock(0.0, 16000), identity)
+
+
+def events(sink, kind=EmotionEvent):
+    return [report.event for report in sink.reports if isinstance(report.event, kind)]
+
+
+def test_a_recording_runs_to_its_end_and_speech_at_the_end_is_closed():
+    sink = Recording()
+    assert daemon_of(Blocks(cut(talk(-1, 2))), sink).run()
+    assert [event.type for event in events(sink)][0::len(events(sink)) - 1] == ["new", "end"]
+    payloads = [report.payload for report in sink.reports if isinstance(report.event, EmotionEvent)]
+    assert {payload["id"] for payload in payloads} == {"abcdef-000001"}
+
+
+def test_a_gap_reaches_the_sinks_between_end_and_new():
+    sink = Recording()
+    blocks = [*cut(talk(-1, 2)), *cut(talk(-1, 2), start=48_000 + 5000, lost=5000, cause="overflow")]
+    daemon_of(Blocks(blocks), sink).run()
+    order = [getattr(e, "type", "gap") for e in events(sink, EmotionEvent | Gap)]
+    assert [kind for kind in order if kind != "update"] == ["new", "end", "gap", "new", "end"]
+
+
+def test_a_source_that_breaks_off_still_ends_its_speech_and_is_reported():
+    sink = Recording()
+    with pytest.raises(BadAudioError, match="cut short"):
+        daemon_of(Blocks([*cut(talk(-1, 2)), BadAudioError("cut short")]), sink).run()
+    assert events(sink)[-1].type == "end"
+
+
+def test_a_sink_that_fails_ends_the_run():
+    sink = Recording(OutputFailedError("disk full"))
+    source = Blocks(cut(talk(-1, 2)), live=True, endless=True)
+    before = time.monotonic()
+    with pytest.raises(OutputFailedError, match="disk full"):
+        daemon_of(source, sink).run()
+    assert time.monotonic() - before < 5
+
+
+def test_stop_ends_open_speech():
+    sink = Recording()
+    daemon = daemon_of(Blocks(cut(talk(-1, 2)), live=True, endless=True), sink)
+    threading.Timer(0.5, daemon.stop).start()
+    before = time.monotonic()
+    assert daemon.run()
+    assert time.monotonic() - before < 5
+    assert events(sink)[-1].type == "end"
+
+
+def test_a_hanging_sink_does_not_hold_up_the_stop():
+    hang = threading.Event()
+
+    class Hanging(Recording):
+        def write(self, report):
+            hang.wait(30)
+
+    daemon = daemon_of(Blocks([AudioBlock(np.zeros(16000, dtype=np.int16), 0)], live=True, endless=True), Hanging())
+    threading.Timer(0.3, daemon.stop).start()
+    before = time.monotonic()
+    assert daemon.run() is False
+    assert time.monotonic() - before < 5
+    hang.set()

@@ -1,0 +1,186 @@
+"""The model file: four locks, and what happens when each is forced."""
+
+import random
+import subprocess
+import sys
+
+import msgspec
+import numpy as np
+import pytest
+
+from monitor.card import Probe, probe_signal, read_model_file, write_model_file
+from monitor.errors import ModelError, MonitorError, NoInputError, PermissionDeniedError
+from monitor.model import EmotionModel, probe_features, shipped_model
+from monitor.pipeline.features.spec import FeatureSpec
+
+
+PROBE_FINGERPRINT = (48240, -24485, 37140908729)
+"""Length, sum and sum of squares of the probe signal."""
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return read_model_file(shipped_model())
+
+
+@pytest.fixture
+def rewrite(shipped, tmp_path):
+    """Writes the shipped model with parts replaced."""
+
+    def write(card=None, probe=None, flatbuffer=None, **changes):
+        path = tmp_path / "model.tflite"
+        card = msgspec.structs.replace(card or shipped.card, **changes)
+        write_model_file(path, flatbuffer or shipped.flatbuffer, card, probe or shipped.probe)
+        return path
+
+    return write
+
+
+def test_shipped_model_loads_and_gives_a_distribution(shipped):
+    model = EmotionModel.load(shipped_model())
+    posteriors = model.posteriors(shipped.probe.features)
+    assert posteriors.shape == (len(model.labels),)
+    assert posteriors.sum() == pytest.approx(1, abs=1e-9)
+    assert posteriors.min() >= 0
+
+
+def test_a_rewritten_model_is_the_same_bytes(rewrite):
+    assert rewrite().read_bytes() == shipped_model().read_bytes()
+
+
+def test_the_network_alone_is_refused(shipped, tmp_path):
+    bare = tmp_path / "bare.tflite"
+    bare.write_bytes(shipped.flatbuffer)
+    with pytest.raises(ModelError, match="no readable model card"):
+        read_model_file(bare)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"just a text\n", b"PK\x05\x06" + b"\x00" * 18])
+def test_what_is_no_model_is_refused(tmp_path, content):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.tflite"):
+        read_model_file(path)
+
+
+def test_missing_directory_and_forbidden_files_have_their_own_errors(tmp_path, monkeypatch):
+    with pytest.raises(NoInputError, match="no such model"):
+        read_model_file(tmp_path / "none.tflite")
+    with pytest.raises(ModelError, match="directory"):
+        read_model_file(tmp_path)
+
+    def forbid(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", forbid)
+    with pytest.raises(PermissionDeniedError, match="may not read"):
+        read_model_file(shipped_model())
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"labels": ("a", "b")}, "output is"),
+        ({"window_frames": 299}, "input is"),
+        ({"features": FeatureSpec(n_cepstra=39)}, "input is"),
+        ({"features": FeatureSpec(low_hz=60.0)}, "probe features differ: computed .* recorded"),
+        ({"features": FeatureSpec(preemphasis=0.96)}, "probe features differ"),
+        ({"features": FeatureSpec(lifter=22)}, "probe features differ"),
+        ({"features": FeatureSpec(window_function="hann")}, "probe features differ"),
+        ({"tflite_sha256": "0" * 64}, "sha256"),
+    ],
+)
+def test_a_card_that_does_not_fit_is_refused_with_both_values(rewrite, changes, reason):
+    changes.setdefault("affect", {})
+    with pytest.raises(ModelError, match=reason):
+        EmotionModel.load(rewrite(**changes))
+
+
+def test_other_recorded_posteriors_are_refused(rewrite, shipped):
+    other = Probe(shipped.probe.features, np.roll(shipped.probe.posteriors, 1))
+    with pytest.raises(ModelError, match="probe posteriors differ"):
+        EmotionModel.load(rewrite(probe=other))
+
+
+def test_a_probe_of_nan_is_refused(rewrite, shipped):
+    other = Probe(np.full_like(shipped.probe.features, np.nan), shipped.probe.posteriors)
+    with pytest.raises(ModelError, match="probe features differ"):
+        EmotionModel.load(rewrite(probe=other))
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("labels", ["a", "a"]), ("labels", ["a", "uncertain"]), ("labels", ["a"]), ("labels", ["A b", "c"]),
+     ("window_frames", -1), ("hop_frames", "x"), ("surprise", 1), ("affect", {"nobody": [0, 0]}),
+     ("affect", {"happy": [7, 0]})],
+)
+def test_an_invalid_card_is_refused(shipped, member, value):
+    tree = msgspec.to_builtins(shipped.card) | {member: value}
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(tree, type(shipped.card))
+
+
+def test_truncated_at_any_length_is_refused(tmp_path):
+    content = shipped_model().read_bytes()
+    path = tmp_path / "model.tflite"
+    for i in range(200):
+        path.write_bytes(content[: len(content) * i // 200])
+        with pytest.raises(ModelError):
+            EmotionModel.load(path)
+
+
+def test_bit_flips_are_refused_or_change_nothing(tmp_path):
+    """In a process of its own: were the interpreter to crash, the test would say so and live on."""
+    code = """
+import random, sys
+from pathlib import Path
+from monitor.errors import MonitorError
+from monitor.model import EmotionModel, probe_features, shipped_model
+content = bytearray(shipped_model().read_bytes())
+model = EmotionModel.load(shipped_model())
+features = probe_features(model.spec, model.window.window_frames)
+wanted, path, rng, refused = model.posteriors(features), Path(sys.argv[1]), random.Random(4), 0
+for _ in range(500):
+    at, bit = rng.randrange(len(content)), rng.randrange(8)
+    content[at] ^= 1 << bit
+    path.write_bytes(content)
+    try:
+        assert (EmotionModel.load(path).posteriors(features) == wanted).all(), at
+    except MonitorError:
+        refused += 1
+    content[at] ^= 1 << bit
+print(refused)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "flipped.tflite")],
+        capture_output=True, text=True, check=False, timeout=280,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) > 400
+
+
+def test_probe_signal_is_the_same_everywhere():
+    signal = probe_signal(FeatureSpec(), 300).astype(np.int64)
+    assert (len(signal), int(signal.sum()), int((signal**2).sum())) == PROBE_FINGERPRINT
+
+
+def test_probe_reaches_every_filter_and_is_not_clipped():
+    signal = probe_signal(FeatureSpec(), 300)
+    energies = probe_features(FeatureSpec(name="logfbank"), 300)
+    assert np.abs(signal).max() < 32767
+    assert (energies.max(axis=0) - energies.min(axis=0)).min() > 3
+
+
+def test_errors_are_one_line(rewrite):
+    with pytest.raises(MonitorError) as caught:
+        EmotionModel.load(rewrite(features=FeatureSpec(low_hz=60.0), affect={}))
+    assert "\n" not in str(caught.value)
+
+
+def test_random_bytes_behind_a_valid_model_do_no_harm(tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(shipped_model().read_bytes() + random.Random(1).randbytes(50))
+    try:
+        EmotionModel.load(path)
+    except ModelError as error:
+        assert "card" in str(error)

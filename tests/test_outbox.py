@@ -1,0 +1,100 @@
+"""The queue in front of a sink: bounded, drops the oldest, never blocks the audio path."""
+
+import threading
+import time
+
+import pytest
+
+from monitor.records import LevelMeasured, Report
+from monitor.sinks.outbox import Outbox
+
+
+def report(n):
+    return Report(LevelMeasured(n, -20.0, -10.0), float(n))
+
+
+class Recording:
+    name = "recording"
+
+    def __init__(self, gate=None, fails_at=None):
+        self.seen, self.gate, self.fails_at, self.closed = [], gate, fails_at, False
+
+    def write(self, report):
+        if self.gate:
+            self.gate.wait(10)
+        if self.fails_at is not None and len(self.seen) == self.fails_at:
+            raise OSError(28, "No space left on device")
+        self.seen.append(report.event.at_sample)
+
+    def close(self):
+        self.closed = True
+
+
+def outbox_of(sink, **options):
+    failed = threading.Event()
+    outbox = Outbox(sink, failed.set, **({"lossless": False} | options))
+    outbox.start()
+    return outbox, failed
+
+
+def test_everything_is_delivered_in_order_and_the_sink_closed():
+    sink = Recording()
+    outbox, _ = outbox_of(sink)
+    for n in range(500):
+        outbox.offer(report(n))
+    assert outbox.close(5)
+    assert sink.seen == list(range(500))
+    assert sink.closed
+
+
+def test_a_stopped_reader_costs_the_oldest_and_blocks_nobody(caplog):
+    gate = threading.Event()
+    sink = Recording(gate)
+    outbox, _ = outbox_of(sink, bound=100)
+    outbox.offer(report(0))
+    while outbox._queue:  # the first one is in the sink's hands
+        time.sleep(0.001)
+    before = time.monotonic()
+    for n in range(1, 1101):
+        outbox.offer(report(n))
+    assert time.monotonic() - before < 1
+    gate.set()
+    assert outbox.close(5)
+    assert outbox.n_dropped == 1000
+    assert sink.seen == [0, *range(1001, 1101)]
+    assert len(caplog.records) == 4  # at 1, 10, 100 and 1000
+
+
+def test_lossless_waits_instead():
+    gate = threading.Event()
+    sink = Recording(gate)
+    outbox, _ = outbox_of(sink, bound=10, lossless=True)
+    feeder = threading.Thread(target=lambda: [outbox.offer(report(n)) for n in range(300)])
+    feeder.start()
+    feeder.join(0.2)
+    assert feeder.is_alive()
+    gate.set()
+    feeder.join(5)
+    assert outbox.close(5)
+    assert (sink.seen, outbox.n_dropped) == (list(range(300)), 0)
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_failure_is_told_and_ends_the_waiting(lossless):
+    sink = Recording(fails_at=3)
+    outbox, failed = outbox_of(sink, bound=5, lossless=lossless)
+    for n in range(100):
+        outbox.offer(report(n))
+    assert failed.wait(5)
+    assert isinstance(outbox.failure, OSError)
+    assert outbox.close(5)
+
+
+def test_a_sink_that_hangs_is_left_behind():
+    gate = threading.Event()
+    outbox, _ = outbox_of(Recording(gate))
+    outbox.offer(report(0))
+    before = time.monotonic()
+    assert not outbox.close(0.2)
+    assert time.monotonic() - before < 2
+    gate.set()
