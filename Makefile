@@ -11,7 +11,7 @@ SER := $(BIN)/ser-monitor
 RUN_PACKAGES := libportaudio2
 TEST_PACKAGES := $(RUN_PACKAGES) libasound2-plugins pulseaudio pulseaudio-utils
 
-.PHONY: run test lint format bench demo-clip terminal-picture clean
+.PHONY: run test lint format bench demo-clip golden terminal-picture clean
 
 run: $(VENV)/.run
 	@sh .ci/debian-packages $(RUN_PACKAGES)
@@ -36,6 +36,9 @@ bench: $(VENV)/.run
 
 demo-clip: $(VENV)/.run
 	$(BIN)/python monitor/demo/make_clip.py
+
+golden: $(VENV)/.run
+	$(BIN)/python -m tests.test_golden
 
 terminal-picture: $(VENV)/.run
 	$(BIN)/python docs/terminal.py

@@ -43,7 +43,7 @@ def main() -> int:
     print(f"median of {ROUNDS} interleaved rounds of {STRETCH_S} s of audio in blocks of 0.1 s\n")
     for name, samples in (("speech", speech(clip, model, rate_hz)), ("silence", silence(rate_hz))):
         compare(name, samples, model)
-    print(f"model                          {model_ms(model):8.2f} ms a window, one thread")
+    row("model, one window, one thread", model_ms(model), "ms")
     first_event(clip, model)
     whole_process(clip, rate_hz)
     return 0
@@ -73,8 +73,8 @@ def compare(name: str, samples: NDArray[np.int16], model: EmotionModel) -> None:
         ours.append(seconds)
         theirs.append(cpu_s(recomputing_pipeline(model), samples)[0])
     ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
-    print(f"{name:<8} CPU per second of audio {statistics.median(ours) / STRETCH_S * 1e3:8.2f} ms ({n_windows} windows)")
-    print(f"{'':<8} recomputing each window {statistics.median(theirs) / STRETCH_S * 1e3:8.2f} ms, {ratio:.2f} times ours")
+    row(f"{name}: CPU per second of audio", statistics.median(ours) / STRETCH_S * 1e3, f"ms ({n_windows} windows)")
+    row("  recomputing each window", statistics.median(theirs) / STRETCH_S * 1e3, f"ms, {ratio:.2f} times ours")
 
 
 def cpu_s(pipeline: Pipeline, samples: NDArray[np.int16]) -> tuple[float, int]:
@@ -108,7 +108,7 @@ def first_event(clip: NDArray[np.int16], model: EmotionModel) -> None:
                 onset = event.at_sample
             elif isinstance(event, EmotionEvent) and onset is not None:
                 delay = (event.decided_sample - onset) / model.spec.rate_hz
-                print(f"first event                    {delay:8.2f} s after the onset of speech (audio time)")
+                row("first event after speech onset", delay, "s of audio")
                 return
 
 
@@ -122,11 +122,16 @@ def whole_process(clip: NDArray[np.int16], rate_hz: int) -> None:
         wall_s = time.perf_counter() - before
         duration_s = json.loads(result)["duration_s"]
     peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"analyze                        {wall_s / duration_s:8.5f} real-time factor ({duration_s:.0f} s in {wall_s:.2f} s, start included)")
+    row("analyze: real-time factor", wall_s / duration_s, f"({duration_s:.0f} s in {wall_s:.2f} s, start included)")
     before = time.perf_counter()
     run("--input", "demo", "--format", "json")
-    print(f"start, clip, events            {time.perf_counter() - before:8.2f} s for {len(clip) / rate_hz:.0f} s of audio")
-    print(f"peak memory                    {peak_mb:8.1f} MB resident")
+    row("clip to events, start included", time.perf_counter() - before, f"s for {len(clip) / rate_hz:.0f} s of audio")
+    row("peak memory", peak_mb, "MB resident")
+
+
+def row(name: str, value: float, unit: str) -> None:
+    """One line of the table."""
+    print(f"{name:<32}{value:10.4f} {unit}", flush=True)
 
 
 def run(*arguments: str) -> str:

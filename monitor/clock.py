@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 _STRETCH_S = 30.0
 """How long one minimum of the arrival offset is kept: long against a late burst, short against a drifting crystal."""
+_MOST_EARLY_S = 2.0
+"""Blocks may turn out to have been heard so much earlier than thought, within a stretch: the first one of a stream is
+often late. Audio that comes faster still is no live audio (a file piped in): its time runs on from its first block."""
 
 
 class StreamClock(Protocol):
@@ -91,13 +94,17 @@ class LiveClock:
         self._stretch_start = self._monotonic()
         self._previous = float("inf")
         self._current = float("inf")
+        self._earliest = float("-inf")
 
     def observe(self, end_sample: int) -> None:
         """The stream has just been read up to `end_sample`."""
         now = self._monotonic()
         if now - self._stretch_start >= _STRETCH_S:
             self._previous, self._current, self._stretch_start = self._current, float("inf"), now
-        self._current = min(self._current, now - end_sample / self._rate_hz)
+        offset = now - end_sample / self._rate_hz
+        if self._current == float("inf"):
+            self._earliest = min(self._previous, offset) - _MOST_EARLY_S
+        self._current = min(self._current, max(offset, self._earliest))
 
     def wall_s(self, sample: int) -> float:
         """Wall clock of a sample, seconds since 1970-01-01 UTC."""

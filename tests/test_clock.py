@@ -66,3 +66,16 @@ def test_a_step_of_the_wall_clock_moves_stamps_and_not_durations():
     clock.observe(0)
     hands.offset += 86_400
     assert clock.wall_s(16000) - clock.wall_s(0) == pytest.approx(1.0)
+
+
+def test_a_file_piped_in_at_once_never_goes_back_in_time():
+    hands = Hands()
+    clock = hands.clock()
+    stamps = []
+    for second in range(1, 100):
+        hands.mono += 0.001
+        clock.observe(16000 * second)
+        stamps.append(clock.wall_s(16000 * second))
+    assert stamps == sorted(stamps)
+    assert stamps[-1] - stamps[9] == pytest.approx(89, abs=0.1)
+    assert clock.latency_s(16000 * 99) == 0

@@ -71,7 +71,7 @@ def events(sink, kind=EmotionEvent):
 def test_a_recording_runs_to_its_end_and_speech_at_the_end_is_closed():
     sink = Recording()
     assert daemon_of(Blocks(cut(talk(-1, 2))), sink).run()
-    assert [event.type for event in events(sink)][0::len(events(sink)) - 1] == ["new", "end"]
+    assert [event.type for event in events(sink)][0 :: len(events(sink)) - 1] == ["new", "end"]
     payloads = [report.payload for report in sink.reports if isinstance(report.event, EmotionEvent)]
     assert {payload["id"] for payload in payloads} == {"abcdef-000001"}
 

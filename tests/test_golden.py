@@ -29,7 +29,12 @@ REFERENCE = platform.machine() in {"x86_64", "AMD64"} and find_spec("tflite_runt
 
 def transcript():
     done = subprocess.run(
-        [sys.executable, "-m", "monitor.cli", *COMMAND], env=NODE, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "monitor.cli", *COMMAND],
+        env=NODE,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     return done.stdout
 

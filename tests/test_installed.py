@@ -69,7 +69,9 @@ def installed(request, tmp_path_factory):
 @pytest.mark.timeout(600)
 def test_the_daemon_comes_without_tensorflow_and_with_its_model(installed):
     version, programs = installed
-    packages = {one["name"].lower() for one in json.loads(run(programs / "python", "-m", "pip", "list", "--format=json"))}
+    packages = {
+        one["name"].lower() for one in json.loads(run(programs / "python", "-m", "pip", "list", "--format=json"))
+    }
     assert not packages & {"tensorflow", "tensorflow-cpu", "keras", "torch", "librosa"}
     assert ("tflite-runtime" in packages) == (version == "3.11")
     assert ("ai-edge-litert" in packages) == (version != "3.11")

@@ -67,7 +67,7 @@ class Windows:
         """No speech: pass over the frames that no later window can reach, uncomputed."""
         # One window of samples is kept: speech that starts now may look back that far.
         surplus = self._stream.n_ready - self._rule.window_frames
-        if surplus > 0:
+        if surplus >= self._rule.hop_frames:  # in steps: each copies what is kept
             self._stream.skip(surplus)
 
     def start(self, at_sample: int, now: int) -> None:

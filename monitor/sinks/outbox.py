@@ -26,7 +26,9 @@ class Outbox:
     that a slow reader never holds up the audio; with `lossless=True`, for recordings, `offer` waits instead.
     """
 
-    def __init__(self, sink: Sink, on_failure: Callable[[], None], *, lossless: bool, bound: int = QUEUE_REPORTS) -> None:
+    def __init__(
+        self, sink: Sink, on_failure: Callable[[], None], *, lossless: bool, bound: int = QUEUE_REPORTS
+    ) -> None:
         """`on_failure` is called from the sink's thread when the sink can not go on; see `failure`."""
         self._sink = sink
         self._on_failure = on_failure
@@ -68,7 +70,9 @@ class Outbox:
         self.n_dropped += 1
         # Once, and then at every tenfold: a log line a drop would be a second flood.
         if str(self.n_dropped).strip("0") == "1":
-            log.warning("%s does not keep up: %d reports dropped so far, the oldest first", self._sink.name, self.n_dropped)
+            log.warning(
+                "%s does not keep up: %d reports dropped so far, the oldest first", self._sink.name, self.n_dropped
+            )
 
     def _run(self) -> None:
         try:
