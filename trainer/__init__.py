@@ -1,0 +1,1 @@
+"""ser-train: makes the models that ser-monitor runs, from speech corpora and a recipe."""

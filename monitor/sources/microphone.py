@@ -1,0 +1,254 @@
+"""The microphone: what PortAudio hears, for as long as the program lives, whatever happens to device and sound server.
+
+A capture thread writes into a ring, the worker reads from it. Between two blocks the worker's thread also looks after
+the capture: one that failed or brings nothing is given up and, after a while, a new one started. Time without audio is
+reported as a gap, at once and again when audio is back, so that sample numbers keep up with the clock.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.errors import MissingDependencyError, NoInputError
+from monitor.host import elapsed_s
+from monitor.ring import Ring
+from monitor.sources import BLOCK_S, portaudio
+from monitor.sources.capture import Capture, CaptureClock
+from monitor.sources.portaudio import InputDevice, InputStream, input_devices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from monitor.config import AudioSettings
+    from monitor.errors import MonitorError
+    from monitor.records import AudioBlock
+
+__all__ = ["InputDevice", "Microphone", "MicrophoneStatus", "input_devices"]
+
+_log = logging.getLogger(__name__)
+
+DEVICE_GAP = "device"
+"""Cause of a gap: the device, the sound server or PortAudio brought no audio."""
+_LOOK_S = 0.1
+"""How often the worker looks after the capture while nothing comes."""
+_FIRST_BLOCK_S = 5.0
+"""Opening and the first block may take so long: PulseAudio needs 2 s."""
+_SHORTEST_WAIT_S = 1.0
+_LONGEST_WAIT_S = 30.0
+_WAIT_GROWTH = 1.3
+"""Waits grow so that the next attempt comes after about a third of the outage so far: back soon after a short one."""
+_STEADY_S = 10.0
+"""A capture that heard so much is sound: the next failure is retried soon again."""
+_MOST_HANGING = 4
+"""Threads left behind in a hanging sound server; with so many, none is added until one comes back."""
+_LOSS_LOG_S = 60.0
+_JOIN_S = 1.0
+_SHORTEST_STALL_S = 0.5
+"""Some sound servers deliver in steps of this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneStatus:
+    """How the microphone is doing."""
+
+    device: str
+    """Name of the open input; empty while none is."""
+    rate_hz: int
+    """Sample rate and channels it was opened with, before resampling; 0 while none is open."""
+    channels: int
+    reopens: int
+    """Attempts to open it after the first."""
+    overflows: int
+    """Times that PortAudio said it lost audio."""
+    lost_samples: int
+    """At the rate of the blocks: gaps and overwritten audio together."""
+    hanging: int
+    """Capture threads that hang in the sound system: more than none for long means that only a new process helps."""
+    failure: str
+    """Why nothing is heard; empty while audio flows."""
+
+
+class Microphone:
+    """Hears an input live."""
+
+    live = True
+
+    def __init__(self, settings: AudioSettings, rate_hz: int, *, wait_for_device: bool = True) -> None:
+        """Deliver mono audio at `rate_hz`; nothing is opened before `blocks`.
+
+        Args:
+            settings: which device, and when to give it up.
+            rate_hz: sample rate of the blocks.
+            wait_for_device: an input that is missing at the start is waited for; otherwise `blocks` raises the error.
+
+        Raises:
+            MissingDependencyError: sounddevice is not installed.
+        """
+        if importlib.util.find_spec("sounddevice") is None:
+            raise MissingDependencyError("sounddevice", ModuleNotFoundError("No module named 'sounddevice'"))
+        self._settings = settings
+        self._rate_hz = rate_hz
+        self._wait_for_device = wait_for_device
+        self._ring = Ring(max(round(settings.ring_s * rate_hz), 1))
+        self._stopped = threading.Event()
+        # Guards what follows; whoever holds it is the ring's one writer.
+        self._lock = threading.Lock()
+        self._clock = CaptureClock(rate_hz)
+        self._capture: Capture | None = None
+        self._heard_at_s = 0.0
+        self._heard_samples = 0
+        # Only touched by the worker's thread.
+        self._hanging: list[Capture] = []
+        self._attempts = 0
+        self._retry_at_s = 0.0
+        self._wait_s = _SHORTEST_WAIT_S
+        self._failure = ""
+        self._loss_logged_at_s = float("-inf")
+        self._past_overflows = 0
+
+    @property
+    def name(self) -> str:
+        """The open input's name, or what was asked for."""
+        return self.status().device or self._settings.device or "default input"
+
+    def status(self) -> MicrophoneStatus:
+        """How it is doing; from any thread."""
+        capture = self._capture
+        stream = capture.stream if capture is not None else None
+        return MicrophoneStatus(
+            device=stream.device.name if stream is not None else "",
+            rate_hz=stream.rate_hz if stream is not None else 0,
+            channels=stream.channels if stream is not None else 0,
+            reopens=max(self._attempts - 1, 0),
+            overflows=self._past_overflows + (capture.overflows if capture is not None else 0),
+            lost_samples=self._ring.lost_samples,
+            hanging=sum(hanging.alive for hanging in tuple(self._hanging)),
+            failure=self._failure,
+        )
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """The audio until `stop`; empty blocks tell of a gap while nothing is heard.
+
+        Raises:
+            MissingDependencyError: sounddevice cannot be imported.
+            NoInputError, PermissionDeniedError: nothing can be heard at the start, and that is not waited for.
+        """
+        try:
+            while not self._stopped.is_set():
+                self._look_after(elapsed_s())
+                block = self._ring.read(max(round(self._rate_hz * BLOCK_S), 1), _LOOK_S)
+                if block is not None:
+                    yield block
+        finally:
+            self._end()
+
+    def stop(self) -> None:
+        """End `blocks`; returns at once, the stream is closed by its own thread."""
+        self._stopped.set()
+        self._ring.close()
+
+    def _look_after(self, now_s: float) -> None:
+        """Start, watch or give up the capture; on the worker's thread."""
+        capture = self._capture
+        if capture is None:
+            if now_s >= self._retry_at_s:
+                self._start(now_s)
+        elif capture.failure is not None:
+            self._give_up(capture, capture.failure, now_s)
+        elif self._silent_s(now_s) > self._patience_s():
+            self._give_up(capture, self._stalled(), now_s)
+        elif self._heard_samples and self._failure:
+            self._failure = ""
+            _log.info("listening to '%s' again", self.name)
+        elif self._heard_samples > _STEADY_S * self._rate_hz:
+            self._wait_s = _SHORTEST_WAIT_S
+
+    def _start(self, now_s: float) -> None:
+        self._hanging = [hanging for hanging in self._hanging if hanging.alive]
+        if len(self._hanging) >= _MOST_HANGING:
+            return
+        # PortAudio cannot start again under a stream that hangs: then it must do with the devices it knows.
+        rescan = self._attempts > 0 and not self._hanging
+        capture = Capture(lambda: self._open(rescan=rescan), self._rate_hz, self._deliver)
+        with self._lock:
+            self._capture, self._heard_at_s, self._heard_samples = capture, now_s, 0
+        self._attempts += 1
+        capture.start()
+
+    def _open(self, *, rescan: bool) -> InputStream:
+        """On the capture's thread: find and open the input."""
+        if rescan:
+            portaudio.rescan()
+        device = portaudio.find_device(self._settings.device, input_devices())
+        stream = InputStream(device, self._rate_hz)
+        _log.debug("opened '%s' at %d Hz with %d channels", device.name, stream.rate_hz, stream.channels)
+        return stream
+
+    def _deliver(self, capture: Capture, samples: NDArray[np.int16]) -> bool:
+        """On the capture's thread: into the ring, after a gap for what is missing."""
+        with self._lock:
+            if capture is not self._capture or self._stopped.is_set():
+                return False
+            now_s = elapsed_s()
+            missing = self._clock.received(len(samples), now_s)
+            self._ring.mark_gap(missing, DEVICE_GAP)
+            self._ring.write(samples)
+            in_the_flow = missing and self._heard_samples
+            self._heard_at_s, self._heard_samples = now_s, self._heard_samples + len(samples)
+        if in_the_flow:
+            self._log_loss(missing, now_s)
+        return True
+
+    def _give_up(self, capture: Capture, failure: MonitorError, now_s: float) -> None:
+        with self._lock:
+            self._capture = None
+            # Said at once, so that speech is closed; what is missing until audio is back is said then.
+            if self._heard_samples:
+                self._ring.mark_gap(self._clock.broken(now_s), DEVICE_GAP)
+        self._hanging.append(capture)
+        self._past_overflows += capture.overflows
+        at_start = self._attempts == 1 and not self._heard_samples
+        if isinstance(failure, MissingDependencyError) or (at_start and not self._wait_for_device):
+            raise failure
+        if str(failure) != self._failure:
+            self._failure = str(failure)
+            _log.warning("%s; trying again until it works", failure)
+        self._retry_at_s = now_s + self._wait_s
+        self._wait_s = min(self._wait_s * _WAIT_GROWTH, _LONGEST_WAIT_S)
+
+    def _silent_s(self, now_s: float) -> float:
+        with self._lock:
+            return now_s - self._heard_at_s
+
+    def _patience_s(self) -> float:
+        stall_s = max(self._settings.stall_s, _SHORTEST_STALL_S)
+        return stall_s if self._heard_samples else max(stall_s, _FIRST_BLOCK_S)
+
+    def _stalled(self) -> MonitorError:
+        return NoInputError(
+            f"no audio from '{self.name}' for {self._patience_s():g} s, wanted some every {BLOCK_S:g} s; "
+            "see whether the sound server hangs"
+        )
+
+    def _log_loss(self, missing: int, now_s: float) -> None:
+        if now_s - self._loss_logged_at_s >= _LOSS_LOG_S:
+            self._loss_logged_at_s = now_s
+            lost_s = missing / self._rate_hz
+            _log.warning("the sound system lost %.1f s of audio; is this machine overloaded?", lost_s)
+
+    def _end(self) -> None:
+        """Let the capture close its stream; what hangs is left behind, and PortAudio must then not be ended at exit."""
+        self.stop()
+        captures = [capture for capture in (self._capture, *self._hanging) if capture is not None]
+        deadline_s = elapsed_s() + _JOIN_S
+        for capture in captures:
+            capture.join(max(deadline_s - elapsed_s(), 0.0))
+        if any(capture.alive for capture in captures):
+            portaudio.leave_running_at_exit()

@@ -1,0 +1,140 @@
+"""Raw signed 16-bit little-endian audio from a stream, e.g. what arecord, ffmpeg or ssh write into standard input."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from monitor.errors import BadAudioError, NoInputError, UsageError
+from monitor.sources import BLOCK_S
+from monitor.sources.resample import BlockStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from monitor.records import AudioBlock
+
+_log = logging.getLogger(__name__)
+
+_SAMPLE_BYTES = 2
+_MOST_QUEUED = 8
+"""Reads that wait for the worker; then the pipe fills, and its writer waits."""
+_STOP_CHECK_S = 0.1
+_MAGIC_BYTES = 4
+_MAGICS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg"}
+
+
+class RawPcm:
+    """Reads `stream` to its end.
+
+    Audio arrives in its own time, so the source is live. Yet nothing is lost here: a reader that is late lets the pipe
+    run full, and its writer waits (or counts the loss itself, as arecord does).
+
+    The stream is read on a thread of its own, past its buffer: a blocked read can not be ended, and select() does not
+    know pipes on every system. Nobody else may have read from the stream.
+    """
+
+    live = True
+    name = "stdin"
+
+    def __init__(self, stream: BinaryIO, rate_hz_in: int, channels: int, rate_hz: int) -> None:
+        """Take frames of `channels` interleaved samples at `rate_hz_in`; deliver mono at `rate_hz`.
+
+        Raises:
+            UsageError: the stream is a terminal, or a rate or channel count makes no sense.
+            MissingDependencyError: the rates differ and soxr cannot be imported.
+        """
+        if stream.isatty():
+            raise UsageError("found a terminal as input, wanted raw s16le audio; pipe it in, e.g. from arecord -t raw")
+        try:
+            self._blocks = BlockStream(rate_hz_in, channels, rate_hz)
+        except BadAudioError as error:
+            raise UsageError(f"raw audio: {error}") from None
+        self._stream = stream
+        self._channels = channels
+        self._fd = _fd_of(stream)
+        self._frame_bytes = channels * _SAMPLE_BYTES
+        self._read_bytes = max(round(rate_hz_in * BLOCK_S), 1) * self._frame_bytes
+        self._reads: queue.Queue[bytes | Exception] = queue.Queue(_MOST_QUEUED)
+        self._ended = False
+        self._stopped = threading.Event()
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """The audio until the stream ends, in blocks of `BLOCK_S`.
+
+        Raises:
+            BadAudioError: the stream starts with the header of an audio file.
+            NoInputError: the stream cannot be read.
+        """
+        threading.Thread(target=self._read_all, name="stdin", daemon=True).start()
+        pending = self._first_bytes()
+        while pending and not self._stopped.is_set():
+            n_whole = len(pending) - len(pending) % self._frame_bytes
+            yield from self._blocks.push(self._frames(pending[:n_whole]))
+            piece = self._next_read()
+            if not piece and n_whole < len(pending):
+                _log.warning("%s ends within a sample, %d bytes are ignored", self.name, len(pending) - n_whole)
+            pending = pending[n_whole:] + piece if piece else b""
+        if not self._stopped.is_set():
+            yield from self._blocks.flush()
+
+    def stop(self) -> None:
+        """End `blocks` within a tenth of a second; a read that is blocked is left behind on its daemon thread."""
+        self._stopped.set()
+
+    def _read_all(self) -> None:
+        """Reads until the stream ends; an empty piece says so. Runs on the reading thread."""
+        try:
+            while piece := self._read_some():
+                self._reads.put(piece)
+            self._reads.put(b"")
+        except (OSError, ValueError) as error:
+            self._reads.put(error)
+
+    def _read_some(self) -> bytes:
+        # os.read takes no lock: a BufferedReader's, held by a blocked thread, aborts the interpreter when it exits.
+        return self._stream.read(self._read_bytes) if self._fd is None else os.read(self._fd, self._read_bytes)
+
+    def _next_read(self) -> bytes:
+        """What came next; nothing when the stream has ended or `stop` was called."""
+        while not self._ended and not self._stopped.is_set():
+            try:
+                piece = self._reads.get(timeout=_STOP_CHECK_S)
+            except queue.Empty:
+                continue
+            if isinstance(piece, Exception):
+                raise NoInputError(f"{self.name} cannot be read ({piece}), wanted raw s16le; check what is piped in")
+            self._ended = not piece
+            return piece
+        return b""
+
+    def _first_bytes(self) -> bytes:
+        start = b""
+        while len(start) < _MAGIC_BYTES and (piece := self._next_read()):
+            start += piece
+        if start[:_MAGIC_BYTES] in _MAGICS:
+            raise BadAudioError(
+                f"{self.name} starts with a {_MAGICS[start[:_MAGIC_BYTES]]} header, wanted raw s16le; "
+                "use arecord -t raw, ffmpeg -f s16le, or give the file's name"
+            )
+        if not start and not self._stopped.is_set():
+            _log.warning("%s ended before any audio came", self.name)
+        return start
+
+    def _frames(self, whole: bytes) -> NDArray[np.int16]:
+        return np.frombuffer(whole, dtype="<i2").astype(np.int16, copy=False).reshape(-1, self._channels)
+
+
+def _fd_of(stream: BinaryIO) -> int | None:
+    """The stream's file descriptor; None for one in memory."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None

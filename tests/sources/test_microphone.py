@@ -1,0 +1,374 @@
+"""The microphone against a fake sound system: names, formats, loss, stalls, and the clock that finds silent losses."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from fakes import FakeDevice, FakeSoundSystem
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.config import AudioSettings
+from monitor.errors import MissingDependencyError, NoInputError, PermissionDeniedError
+from monitor.sources import microphone, portaudio
+from monitor.sources.capture import CaptureClock
+from monitor.sources.microphone import Microphone, input_devices
+from monitor.sources.portaudio import InputDevice, find_device
+
+RATE_HZ = 16_000
+
+
+@pytest.fixture
+def system(monkeypatch):
+    fake = FakeSoundSystem()
+    monkeypatch.setitem(sys.modules, "sounddevice", fake.module())
+    monkeypatch.setattr(microphone, "_SHORTEST_WAIT_S", 0.1)
+    monkeypatch.setattr(microphone, "_LONGEST_WAIT_S", 0.3)
+    monkeypatch.setattr(microphone, "_FIRST_BLOCK_S", 0.5)
+    monkeypatch.setattr(microphone, "_JOIN_S", 0.3)
+    yield fake
+    fake.resume()
+
+
+class Listener:
+    """Reads a microphone on a thread and keeps what comes, checked for true sample numbers."""
+
+    def __init__(self, **options):
+        settings = AudioSettings(**{"stall_s": 0.5, **options})
+        self.microphone = Microphone(settings, RATE_HZ)
+        self.blocks = []
+        self.times = []
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+
+    def _listen(self):
+        end = 0
+        for block in self.microphone.blocks():
+            assert block.start_sample == end + block.lost_samples
+            end = block.end_sample
+            self.times.append(time.monotonic())
+            self.blocks.append(block)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.microphone.stop()
+        self._thread.join(3.0)
+        assert not self._thread.is_alive()
+
+    def wait(self, wanted, timeout_s=6.0):
+        deadline = time.monotonic() + timeout_s
+        while not wanted():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.01)
+
+    def hear(self, n_samples):
+        """Wait for so many more samples."""
+        before = self.n_samples
+        self.wait(lambda: self.n_samples >= before + n_samples)
+
+    @property
+    def n_samples(self):
+        return sum(len(block.samples) for block in self.blocks)
+
+    @property
+    def gaps(self):
+        return [(block.lost_samples, block.gap_cause) for block in self.blocks if block.lost_samples]
+
+
+def _device(index, name, api="ALSA", default=False):
+    return InputDevice(index, name, api, 2, 48_000, default)
+
+
+_DEVICES = [
+    _device(0, "USB Audio: - (hw:1,0)"),
+    _device(1, "USB Audio: second (hw:2,0)"),
+    _device(2, "pulse", default=True),
+    _device(3, "Pulse Eight Mic"),
+    _device(4, "Pulse Eight Mic", "JACK"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [("", 2), ("pulse", 2), ("PULSE", 2), ("eight", 3), ("Pulse Eight Mic", 3), ("hw:1", 0), ("second", 1)],
+)
+def test_a_device_is_found_by_part_of_its_name(wanted, index):
+    assert find_device(wanted, _DEVICES).index == index
+
+
+def test_without_a_default_the_first_input_is_taken():
+    assert find_device("", _DEVICES[:2]).index == 0
+
+
+def test_a_name_that_fits_several_lists_them():
+    with pytest.raises(NoInputError) as caught:
+        find_device("usb audio", _DEVICES)
+    assert "'USB Audio: - (hw:1,0)', 'USB Audio: second (hw:2,0)'" in str(caught.value)
+    assert "pulse" not in str(caught.value)
+
+
+def test_a_name_that_fits_none_lists_those_that_exist():
+    with pytest.raises(NoInputError, match=r"'webcam'.*'pulse', 'Pulse Eight Mic'$"):
+        find_device("webcam", _DEVICES)
+
+
+def test_no_device_at_all(monkeypatch):
+    with pytest.raises(NoInputError, match="no audio input"):
+        find_device("", [])
+    monkeypatch.setattr(portaudio, "sound_devices_denied", lambda: True)
+    with pytest.raises(PermissionDeniedError, match="group 'audio'"):
+        find_device("", [])
+
+
+def test_only_inputs_are_listed(system):
+    system.known = [FakeDevice("Speakers", channels=0, outputs=2), FakeDevice("Mic", 1, 48_000, api=1)]
+    system.default = 1
+    assert input_devices() == [InputDevice(1, "Mic", "JACK", 1, 48_000, True)]
+    system.default = -1
+    assert [device.is_default for device in input_devices()] == [False]
+
+
+def _pitch_hz(blocks):
+    samples = np.concatenate([block.samples for block in blocks]).astype(float)
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return spectrum.argmax() * RATE_HZ / len(samples)
+
+
+@pytest.mark.parametrize(
+    ("formats", "opened_with"),
+    [
+        (None, (16_000, 1)),
+        ({(48_000, 1)}, (48_000, 1)),
+        ({(48_000, 2)}, (48_000, 2)),
+        ({(48_000, 6)}, (48_000, 6)),
+    ],
+)
+def test_what_the_device_cannot_do_is_converted(system, formats, opened_with):
+    system.known = [FakeDevice("Mic", 6, 48_000, formats=formats)]
+    with Listener() as listener:
+        listener.hear(8_000)
+        status = listener.microphone.status()
+    assert system.opened[0] == ("Mic", 16_000, 1)
+    assert (status.device, status.rate_hz, status.channels) == ("Mic", *opened_with)
+    assert status.failure == ""
+    assert abs(_pitch_hz(listener.blocks) - 440) < 3
+    assert listener.gaps == []
+
+
+def test_sample_numbers_keep_up_with_the_clock_over_a_loss(system, caplog):
+    caplog.set_level(logging.INFO)
+    with Listener() as listener:
+        listener.hear(4_800)
+        assert listener.microphone.name == "Fake Mic"
+        system.working = False
+        listener.wait(lambda: listener.gaps)
+        assert len(listener.blocks[-1].samples) == 0
+        time.sleep(1.0)
+        assert "gone" in caplog.text or "cannot be opened" in listener.microphone.status().failure
+        system.working = True
+        listener.hear(4_800)
+        assert listener.microphone.status().reopens >= 2
+        assert listener.microphone.status().failure == ""
+    lost = sum(n for n, _ in listener.gaps)
+    assert {cause for _, cause in listener.gaps} == {"device"}
+    assert len(listener.gaps) == 2
+    assert lost > RATE_HZ
+    elapsed = listener.times[-1] - listener.times[0]
+    numbered = (listener.blocks[-1].end_sample - listener.blocks[0].end_sample) / RATE_HZ
+    assert abs(elapsed - numbered) < 0.3
+    assert listener.microphone.status().lost_samples == lost
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == len(set(warnings)) == 2
+    assert "listening to 'Fake Mic' again" in caplog.text
+
+
+def test_a_device_that_comes_later_is_found(system):
+    system.devices = system.known = []
+    with Listener(device="usb") as listener:
+        listener.wait(lambda: "no audio input" in listener.microphone.status().failure)
+        assert listener.microphone.name == "usb"
+        system.devices = [FakeDevice("Built-in")]
+        listener.wait(lambda: "there are: 'Built-in'" in listener.microphone.status().failure)
+        system.devices = [FakeDevice("Built-in"), FakeDevice("USB Mic")]
+        listener.hear(1_600)
+        assert listener.microphone.name == "USB Mic"
+    assert listener.blocks[0].start_sample == 0
+    assert listener.gaps == []
+    assert not system.scanned_under_open_streams
+
+
+def test_a_stream_that_hangs_is_left_behind_and_its_burst_thrown_away(system):
+    with Listener() as listener:
+        listener.hear(3_200)
+        system.hang()
+        listener.wait(lambda: listener.gaps)
+        assert listener.gaps[0][0] >= 0.4 * RATE_HZ
+        listener.wait(lambda: listener.microphone.status().hanging >= 2)
+        assert "no audio" in listener.microphone.status().failure
+        system.resume()
+        listener.hear(3_200)
+        listener.wait(lambda: system.n_open == 1)
+        assert listener.microphone.status().hanging == 0
+    assert not system.scanned_under_open_streams
+    elapsed = listener.times[-1] - listener.times[0]
+    numbered = (listener.blocks[-1].end_sample - listener.blocks[0].end_sample) / RATE_HZ
+    assert abs(elapsed - numbered) < 0.3
+    listener.wait(lambda: system.n_open == 0)
+
+
+def test_threads_in_a_hanging_sound_system_do_not_pile_up(system, monkeypatch):
+    monkeypatch.setattr(microphone, "_MOST_HANGING", 2)
+    with Listener() as listener:
+        listener.hear(1_600)
+        system.hang()
+        listener.wait(lambda: listener.microphone.status().hanging == 2)
+        time.sleep(1.0)
+        assert listener.microphone.status().hanging == 2
+        assert listener.microphone.status().reopens == 1
+        system.resume()
+        listener.hear(1_600)
+
+
+def test_stop_returns_at_once_though_the_sound_system_hangs(system):
+    listener = Listener(stall_s=5.0)
+    with listener:
+        listener.hear(1_600)
+        system.hang()
+        started = time.monotonic()
+        listener.microphone.stop()
+        assert time.monotonic() - started < 0.1
+    assert time.monotonic() - started < 1.5
+
+
+def test_stop_closes_the_stream(system):
+    with Listener() as listener:
+        listener.hear(1_600)
+    assert system.n_open == 0
+
+
+def test_stop_before_blocks(system):
+    source = Microphone(AudioSettings(), RATE_HZ)
+    source.stop()
+    source.stop()
+    assert list(source.blocks()) == []
+    assert system.opened == []
+
+
+def test_a_missing_input_ends_the_command_that_does_not_wait(system):
+    system.known = []
+    with pytest.raises(NoInputError, match="no audio input"):
+        list(Microphone(AudioSettings(), RATE_HZ, wait_for_device=False).blocks())
+
+
+def test_a_sound_system_that_hangs_at_the_start_ends_it_too(system):
+    system.hang()
+    with pytest.raises(NoInputError, match="hangs"):
+        list(Microphone(AudioSettings(stall_s=0.5), RATE_HZ, wait_for_device=False).blocks())
+
+
+def test_without_sounddevice(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(MissingDependencyError, match="'sounddevice'"):
+        Microphone(AudioSettings(), RATE_HZ)
+
+
+def _broken_sounddevice(tmp_path, monkeypatch, raising):
+    (tmp_path / "sounddevice.py").write_text(f"raise {raising}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+
+
+def test_without_portaudio_the_package_is_named(tmp_path, monkeypatch):
+    _broken_sounddevice(tmp_path, monkeypatch, "OSError('PortAudio library not found')")
+    with pytest.raises(NoInputError, match="PortAudio library not found"):
+        input_devices()
+    with pytest.raises(NoInputError, match="PortAudio library not found"):
+        list(Microphone(AudioSettings(), RATE_HZ, wait_for_device=False).blocks())
+
+
+def test_a_broken_package_is_not_waited_for(tmp_path, monkeypatch):
+    _broken_sounddevice(tmp_path, monkeypatch, "ImportError('no cffi')")
+    with pytest.raises(MissingDependencyError, match="no cffi"):
+        list(Microphone(AudioSettings(), RATE_HZ).blocks())
+
+
+def test_overflows_are_counted(system):
+    with Listener() as listener:
+        listener.hear(1_600)
+        system.overflow = True
+        listener.hear(3_200)
+        assert listener.microphone.status().overflows == 1
+
+
+def test_a_slow_reader_loses_the_oldest_and_is_told(system):
+    source = Microphone(AudioSettings(ring_s=0.3), RATE_HZ)
+    blocks = source.blocks()
+    first = next(blocks)
+    time.sleep(1.0)
+    second = next(blocks)
+    source.stop()
+    assert list(blocks) == []
+    assert second.gap_cause == "overflow"
+    assert second.start_sample == first.end_sample + second.lost_samples
+    assert second.lost_samples >= 0.5 * RATE_HZ
+
+
+def _received(clock, arrivals):
+    """Lost samples over (time, n_samples) arrivals."""
+    return [clock.received(n, now_s) for now_s, n in arrivals]
+
+
+@given(jitter=st.lists(st.floats(0, 0.25), min_size=100, max_size=200))
+def test_late_blocks_are_not_lost(jitter):
+    arrivals = [(0.1 * (i + 1) + late, 1_600) for i, late in enumerate(jitter)]
+    assert not any(_received(CaptureClock(RATE_HZ), arrivals))
+
+
+def test_a_burst_after_a_pause_is_not_lost():
+    arrivals = [(0.1 * i, 1_600) for i in range(30)] + [(6.0, 1_600)] * 30 + [(6.0 + 0.1 * i, 1_600) for i in range(60)]
+    assert not any(_received(CaptureClock(RATE_HZ), arrivals))
+
+
+@pytest.mark.parametrize("drift", [-200e-6, 200e-6])
+def test_a_sound_card_that_runs_fast_or_slow_loses_nothing(drift):
+    arrivals = [(0.1 * i * (1 + drift), 1_600) for i in range(4 * 36_000)]
+    assert not any(_received(CaptureClock(RATE_HZ), arrivals))
+
+
+@pytest.mark.parametrize("kept", [0.4, 0.9, 0.98])
+def test_silent_loss_is_found(kept):
+    seconds = 120
+    arrivals = [(0.1 * i / kept, 1_600) for i in range(int(seconds * 10 * kept))]
+    lost_s = sum(_received(CaptureClock(RATE_HZ), arrivals)) / RATE_HZ
+    assert lost_s == pytest.approx((1 - kept) * seconds, abs=2.5)
+
+
+def test_time_without_a_stream_is_lost():
+    clock = CaptureClock(RATE_HZ)
+    assert clock.broken(5.0) == 0
+    assert _received(clock, [(10.0, 1_600), (10.1, 1_600)]) == [0, 0]
+    assert clock.broken(11.1) == RATE_HZ
+    assert clock.received(1_600, 20.0) == round(8.8 * RATE_HZ)
+    assert clock.received(1_600, 20.1) == 0
+
+
+def test_a_stream_that_breaks_always_loses_something():
+    clock = CaptureClock(RATE_HZ)
+    clock.received(1_600, 10.0)
+    assert clock.broken(10.0) == 1
+
+
+def test_audio_that_is_lost_without_a_word_becomes_a_gap(system, caplog):
+    system.kept = 0.5
+    with Listener() as listener:
+        listener.wait(lambda: listener.gaps)
+    assert listener.gaps[0][1] == "device"
+    assert 0.7 * RATE_HZ < listener.gaps[0][0] < 1.5 * RATE_HZ
+    assert "lost 1." in caplog.text

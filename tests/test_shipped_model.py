@@ -1,0 +1,65 @@
+"""What is promised of the shipped model, on speakers it never heard. Needs the corpora and some minutes."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+from monitor.model import EmotionModel, shipped_model
+from trainer.evaluation import LEVELS_DBFS, ORIGINAL, evaluation_of
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("SER_DATA") or ROOT.parent / "shared" / "data")
+NETWORK = ROOT / "models" / "emotion.keras"
+MIN_RAVDESS_UAR = 0.55
+MAX_LEVEL_SPREAD_POINTS = 1.5
+MIN_PARITY = 0.99
+
+pytestmark = [
+    pytest.mark.corpora,
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(not (DATA / "RAVDESS").is_dir(), reason=f"no corpora in {DATA}; set SER_DATA"),
+]
+
+
+@pytest.fixture(scope="module")
+def result():
+    return evaluation_of(shipped_model(), NETWORK, DATA)
+
+
+def test_ravdess_test_speakers_are_recognised(result):
+    ravdess = result["corpora"]["RAVDESS"]
+    assert ravdess["speakers"] == ["02", "05", "14", "15", "16"]
+    assert ravdess["levels"][ORIGINAL]["uar"] >= MIN_RAVDESS_UAR
+
+
+def test_level_does_not_matter(result):
+    ravdess = result["corpora"]["RAVDESS"]
+    assert set(ravdess["levels"]) == {ORIGINAL, *map(str, LEVELS_DBFS)}
+    assert ravdess["level_spread_points"] <= MAX_LEVEL_SPREAD_POINTS
+
+
+def test_no_test_speaker_was_trained_on():
+    for corpus, speakers in EmotionModel.load(shipped_model()).card.provenance["speakers"].items():
+        others = {*speakers.get("train", ()), *speakers.get("validation", ())}
+        assert not others & set(speakers.get("test", ())), corpus
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="TensorFlow is not installed")
+@pytest.mark.skipif(not NETWORK.is_file(), reason="models/emotion.keras comes with the repository only")
+def test_keras_tflite_and_stream_agree(result):
+    parity = result["parity"]
+    assert parity["clips"] > 1000
+    assert parity["keras_tflite_clips"] >= MIN_PARITY
+    assert parity["batch_streaming_clips"] >= MIN_PARITY
+
+
+def test_card_quotes_what_is_measured(result):
+    quoted = [
+        metric.value
+        for metric in EmotionModel.load(shipped_model()).card.metrics
+        if metric.name == "uar" and metric.on.startswith("RAVDESS") and "dBFS" not in metric.on
+    ]
+    assert quoted == [pytest.approx(result["corpora"]["RAVDESS"]["levels"][ORIGINAL]["uar"], abs=0.01)]

@@ -1,0 +1,95 @@
+import msgspec
+import numpy as np
+import pytest
+
+from monitor.errors import ConfigError
+from monitor.pipeline.features.spec import FeatureSpec
+from trainer import cache
+from trainer.cache import cached_copies, energies_spec
+from trainer.dataset import Batches
+from trainer.labels import label_scheme
+from trainer.material import gather, heard
+
+
+@pytest.fixture(scope="session")
+def session_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+def make_batches(recipe, root, folder):
+    train = gather(recipe, root).splits.train
+    copies = cached_copies(train, recipe, root, folder)
+    return Batches(copies, train, label_scheme(recipe.labels), recipe, front_end=lambda energies: energies / 10)
+
+
+def test_batches_depend_on_recipe_and_number_only(tiny, corpora_root, session_cache, tmp_path):
+    first = make_batches(tiny, corpora_root, session_cache)
+    second = make_batches(tiny, corpora_root, tmp_path)
+    for number in (0, 3, 2):
+        for one, other in zip(first.batch(number), second.batch(number), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_batches_have_the_stated_shapes(tiny, corpora_root, session_cache):
+    maps, targets = make_batches(tiny, corpora_root, session_cache).batch(5)
+    assert maps.shape == (8, 300, 40)
+    assert maps.dtype == targets.dtype == np.float32
+    assert np.isfinite(maps).all()
+    np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
+
+
+def test_two_draws_share_windows_but_not_masks(tiny, corpora_root, session_cache):
+    plain = tiny.replaced(augment=msgspec.structs.replace(tiny.augment, maps=()))
+    bare = make_batches(plain, corpora_root, session_cache)
+    np.testing.assert_array_equal(bare.batch(0)[0], bare.batch(1)[0])
+    assert not np.array_equal(bare.batch(1)[0], bare.batch(2)[0])
+    masked = make_batches(tiny, corpora_root, session_cache)
+    assert not np.array_equal(masked.batch(0)[0], masked.batch(1)[0])
+
+
+def test_another_seed_draws_other_batches(tiny, corpora_root, session_cache, tmp_path):
+    one = make_batches(tiny, corpora_root, session_cache).batch(0)[0]
+    assert not np.array_equal(one, make_batches(tiny.replaced(seed=4), corpora_root, tmp_path).batch(0)[0])
+
+
+def test_labels_are_drawn_evenly(tiny, corpora_root, session_cache):
+    plain = tiny.replaced(augment=msgspec.structs.replace(tiny.augment, maps=(), energies=()))
+    batches = make_batches(plain, corpora_root, session_cache)
+    drawn = np.sum([batches.batch(number)[1].sum(axis=0) for number in range(0, 200, 2)], axis=0)
+    assert np.count_nonzero(drawn) == 5
+    np.testing.assert_allclose(drawn[:5] / drawn.sum(), 0.2, atol=0.06)
+
+
+def test_cache_is_kept_and_an_interrupted_one_goes_on(tiny, corpora_root, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_SHARD_CLIPS", 8)
+    train = gather(tiny, corpora_root).splits.train
+    whole = cached_copies(train, tiny, corpora_root, tmp_path)
+    (folder,) = tmp_path.iterdir()
+    shards = sorted(folder.iterdir())
+    kept = shards[0].stat().st_mtime_ns
+    shards[1].unlink()
+    again = cached_copies(train, tiny, corpora_root, tmp_path)
+    assert shards[0].stat().st_mtime_ns == kept
+    for name in ("energies", "clip", "start", "n_frames", "speech_start", "speech_end"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(again, name))
+
+
+def test_copies_hold_the_speech(tiny, corpora_root, session_cache):
+    train = gather(tiny, corpora_root).splits.train
+    copies = cached_copies(train, tiny, corpora_root, session_cache)
+    assert len(copies.clip) == sum(tiny.corpora[u.corpus].copies for u in train)
+    assert (copies.speech_start >= 290).all()
+    assert (copies.speech_end > copies.speech_start).all()
+    assert (copies.speech_end < copies.n_frames).all()
+
+
+def test_windows_are_those_of_the_pipeline(tiny, corpora_root):
+    clips = gather(tiny, corpora_root).splits.validation
+    windows = heard(clips, tiny, "validation")
+    assert windows.windows.shape[1:] == (300, 40)
+    assert set(windows.clip) == set(range(len(clips)))
+
+
+def test_transform_that_cannot_be_undone_is_refused():
+    with pytest.raises(ConfigError, match="13 cepstra of 40 filters"):
+        energies_spec(FeatureSpec(n_cepstra=13))

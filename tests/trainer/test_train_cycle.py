@@ -1,0 +1,162 @@
+"""The whole cycle on tiny corpora: train, interrupt, resume, export, evaluate, listen.
+
+TensorFlow stays in processes of its own: it clashes with the small interpreter that other tests load here.
+"""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dummy_corpora import voice
+
+from monitor.card import read_model_file
+from monitor.model import EmotionModel
+from monitor.pipeline import Pipeline
+from monitor.records import AudioBlock, EmotionEvent, Estimate
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="TensorFlow is not installed"),
+]
+ROOT = Path(__file__).resolve().parents[2]
+STOPPED_AT_7 = """
+import sys
+from pathlib import Path
+from trainer.experiment import train_recipe
+from trainer.recipe import read_recipe
+recipe, root, out = sys.argv[1:]
+try:
+    train_recipe(read_recipe(Path(recipe)), Path(root), Path(out), should_stop=lambda step: step == 7)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def run(*command, cwd, code=0):
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(cwd), "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, *map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="module")
+def trained(workplace, corpora_root, tiny_path):
+    train = ("-m", "trainer.cli", "train", tiny_path, "--data", corpora_root)
+    return train, run(*train, cwd=workplace)
+
+
+@pytest.fixture(scope="module")
+def resumed(trained, workplace, corpora_root, tiny_path):
+    train, _ = trained
+    run("-c", STOPPED_AT_7, tiny_path, corpora_root, "runs/resumed", cwd=workplace, code=130)
+    assert (workplace / "runs/resumed/state.npz").exists()
+    run(*train, "--out", "runs/resumed", cwd=workplace)
+    return workplace / "runs/resumed"
+
+
+@pytest.fixture(scope="module")
+def exported(trained, workplace, corpora_root):
+    return run("-m", "trainer.cli", "export", "runs/tiny", "--data", corpora_root, cwd=workplace)
+
+
+def test_run_folder_tells_where_the_model_comes_from(trained, workplace):
+    _, printed = trained
+    folder = workplace / "runs/tiny"
+    assert {path.name for path in folder.iterdir()} >= {"recipe.json", "provenance.json", "log.jsonl", "model.keras"}
+    provenance = json.loads((folder / "provenance.json").read_text())
+    assert provenance["seed"] == 3
+    assert provenance["speakers"]["EmoDB"] == {"train": ["03"], "validation": ["09"], "test": ["08"]}
+    assert "RAVDESS: train 01 04; validation 03; test 02" in printed
+    steps = [json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert steps == [6, 12]
+    assert json.loads((folder / "metrics.json").read_text())["steps"] == 12
+
+
+def test_finished_run_is_left_alone(trained, workplace):
+    train, _ = trained
+    before = (workplace / "runs/tiny/model.keras").stat().st_mtime_ns
+    assert "is finished" in run(*train, cwd=workplace)
+    assert (workplace / "runs/tiny/model.keras").stat().st_mtime_ns == before
+
+
+def test_interrupted_and_resumed_equals_unbroken(resumed, workplace):
+    """Losses and validation to 1e-4, weights to 1e-4: threads add floats in varying order."""
+    looks = [
+        [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+        for folder in (workplace / "runs/tiny", resumed)
+    ]
+    assert [look["step"] for look in looks[1]] == [6, 12]
+    assert looks[0][0]["loss"] == pytest.approx(looks[1][0]["loss"], abs=1e-4)
+    weights = run(
+        "-c",
+        "import sys, json, numpy as np\nfrom pathlib import Path\nfrom trainer.network import read_network\n"
+        "a, b = (read_network(Path(p)).get_weights() for p in sys.argv[1:])\n"
+        "print(json.dumps(max(float(np.abs(x - y).max()) for x, y in zip(a, b, strict=True))))",
+        workplace / "runs/tiny/model.keras",
+        resumed / "model.keras",
+        cwd=workplace,
+    )
+    assert json.loads(weights.splitlines()[-1]) < 1e-4
+
+
+def test_run_of_another_recipe_is_refused(trained, workplace, corpora_root, tiny_path):
+    other = workplace / "other.toml"
+    other.write_text(tiny_path.read_text().replace("steps = 12", "steps = 13"))
+    run("-m", "trainer.cli", "train", other, "--data", corpora_root, "--out", "runs/tiny", cwd=workplace, code=78)
+
+
+def test_exported_model_listens(exported, workplace):
+    model = EmotionModel.load(workplace / "models/tiny.tflite")
+    samples = np.concatenate([np.rint(voice("happy", 1, seconds=4) * 20000), np.zeros(16000)]).astype(np.int16)
+    pipeline = Pipeline(model)
+    events = [*pipeline.push(AudioBlock(samples, 0)), *pipeline.flush()]
+    assert any(isinstance(event, Estimate) for event in events)
+    assert [event.type for event in events if isinstance(event, EmotionEvent)][-1] == "end"
+
+
+def test_every_form_loads_here(exported, workplace):
+    forms = json.loads((workplace / "runs/tiny/export/forms.json").read_text())
+    assert [form["form"] for form in forms["forms"]] == ["float32", "float16", "dynamic", "int8"]
+    for form in forms["forms"]:
+        model = EmotionModel.load(workplace / f"runs/tiny/export/tiny-{form['form']}.tflite")
+        assert model.card.quantisation == form["form"]
+        assert form["agreement"] > 0.5
+    assert forms["forms"][0]["agreement"] == 1.0
+
+
+def test_card_carries_figures_licences_and_notice(exported, workplace):
+    card = read_model_file(workplace / "models/tiny.tflite").card
+    assert {metric.name for metric in card.metrics} >= {"uar", "war", "keras_tflite_agreement", "window_ms"}
+    assert {licence.source for licence in card.licences} == {"RAVDESS", "EmoDB", "nEMO"}
+    assert "not a reading of what someone feels" in card.notice
+    text = (workplace / "models/MODEL_CARD.md").read_text()
+    for wanted in ("## Speakers", "| RAVDESS |", "Art. 5(1)(f)", "CC BY-NC-SA 4.0", "ser-train evaluate"):
+        assert wanted in text
+
+
+def test_evaluation_counts_every_test_clip(exported, workplace, corpora_root):
+    printed = run(
+        "-m", "trainer.cli", "evaluate", "models/tiny.tflite", "--data", corpora_root, "--out", "judged", cwd=workplace
+    )
+    result = json.loads((workplace / "judged/evaluation.json").read_text())
+    assert {corpus: figures["speakers"] for corpus, figures in result["corpora"].items()} == {
+        "RAVDESS": ["02"], "EmoDB": ["08"], "nEMO": ["EB0"],
+    }  # fmt: skip
+    for figures in result["corpora"].values():
+        assert set(figures["levels"]) == {"original", "-50", "-35", "-20", "-10"}
+        assert sum(map(sum, figures["confusion"])) == 10
+    assert result["parity"]["keras_tflite_clips"] == 1.0
+    assert result["parity"]["batch_streaming_clips"] == 1.0
+    assert "parity over 30 clips" in printed

@@ -1,0 +1,89 @@
+"""Layers that the architectures share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+_BATCH_NORM_MOMENTUM = 0.97
+"""Runs are short: the usual 0.99 would still hold statistics of early weights when they are averaged."""
+_TINY_VARIANCE = 1e-3
+_TINY_LOUDNESS = 1e-4
+_MEAN_FLOOR = -1.5
+
+
+@keras.saving.register_keras_serializable(package="ser_monitor")
+class AttentiveStatistics(layers.Layer):  # type: ignore[misc]
+    """Mean and standard deviation over time, frames weighted by attention (Okabe et al. 2018)."""
+
+    def __init__(self, units: int = 32, **kwargs: Any) -> None:
+        """Give the attention `units` hidden units."""
+        super().__init__(**kwargs)
+        self.units = units
+        self._hidden = layers.Dense(units, activation="tanh")
+        self._score = layers.Dense(1)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build the two layers of the attention."""
+        self._hidden.build(input_shape)
+        self._score.build((*input_shape[:-1], self.units))
+        super().build(input_shape)
+
+    def call(self, frames: Any) -> Any:
+        """float32 (batch, time, channels) to float32 (batch, 2 * channels)."""
+        weights = ops.softmax(self._score(self._hidden(frames)), axis=1)
+        mean = ops.sum(weights * frames, axis=1)
+        variance = ops.sum(weights * ops.square(frames), axis=1) - ops.square(mean)
+        return ops.concatenate([mean, ops.sqrt(ops.maximum(variance, 0.0) + _TINY_VARIANCE)], axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package="ser_monitor")
+class WithMeanRemoved(layers.Layer):  # type: ignore[misc]
+    """Adds a second channel: the maps minus the window's mean spectrum, loud frames counting more.
+
+    It takes away what stays the same over a window, the microphone and the speaker's own colour.
+    """
+
+    def call(self, maps: Any) -> Any:
+        """float32 (batch, frames, filters) to float32 (batch, frames, filters, 2)."""
+        loudness = ops.relu(ops.mean(maps, axis=2, keepdims=True)) + _TINY_LOUDNESS
+        mean = ops.sum(loudness * maps, axis=1, keepdims=True) / ops.sum(loudness, axis=1, keepdims=True)
+        return ops.stack([maps, ops.maximum(maps - mean, _MEAN_FLOOR)], axis=-1)
+
+
+def as_image(maps: Any, *, mean_removed: bool) -> Any:
+    """Maps (batch, frames, filters) with a channel axis: one channel, or two with `WithMeanRemoved`."""
+    return WithMeanRemoved()(maps) if mean_removed else layers.Reshape((*maps.shape[1:], 1))(maps)
+
+
+def normalised(x: Any) -> Any:
+    """Batch normalisation."""
+    return layers.BatchNormalization(momentum=_BATCH_NORM_MOMENTUM)(x)
+
+
+def convolved(x: Any, channels: int, kernel: tuple[int, int], strides: tuple[int, int] = (1, 1)) -> Any:
+    """Convolution over time and frequency, batch normalisation, ReLU."""
+    x = layers.Conv2D(channels, kernel, strides, padding="same", use_bias=False)(x)
+    return layers.ReLU()(normalised(x))
+
+
+def convolved_in_time(x: Any, channels: int, kernel: int) -> Any:
+    """Convolution over time alone, batch normalisation, ReLU; (batch, time, channels)."""
+    return layers.ReLU()(normalised(layers.Conv1D(channels, kernel, padding="same", use_bias=False)(x)))
+
+
+def as_sequence(x: Any) -> Any:
+    """(batch, time, frequency, channels) to (batch, time, frequency * channels)."""
+    _, time, frequency, channels = x.shape
+    return layers.Reshape((time, frequency * channels))(x)
+
+
+def logits(frames: Any, n_classes: int, dropout: float) -> Any:
+    """Pool (batch, time, channels) over time and classify: (batch, n_classes)."""
+    return layers.Dense(n_classes)(layers.Dropout(dropout)(AttentiveStatistics()(frames)))

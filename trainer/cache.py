@@ -1,0 +1,193 @@
+"""Log filterbank energies of all copies of the training clips, on disk.
+
+Stages `voice` and `recording` of the augmentation are computed once, in shards: an interrupted run goes on with the
+shards that are missing. The folder's name is a hash over all that decides the numbers in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from monitor.errors import ConfigError
+from monitor.pipeline import GateRule
+from monitor.pipeline.frames import features_of
+from trainer.audio import read_clip
+from trainer.augment import waveform_chain
+from trainer.speech import at_level, speech_level, speech_span
+from trainer.workers import mapped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from monitor.pipeline.features.spec import FeatureSpec
+    from trainer.augment import WaveformAugmentation
+    from trainer.corpora import Utterance
+    from trainer.recipe import Recipe
+
+_VERSION = 1
+"""Raise it when the code below computes other numbers."""
+_SHARD_CLIPS = 64
+_SPAN_LEVEL_DBFS = -26.0
+"""The level at which the gate is asked where the speech lies: in the middle of its range."""
+_SPAN_LEAD_S, _SPAN_TAIL_S = 0.3, 1.0
+_MIN_SPAN = 0.3
+"""A span that ends before this share of the clip is the gate's mistake."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CachedCopies:
+    """All copies of all training clips, one behind the other."""
+
+    energies: NDArray[np.float16]
+    """float16, shape (all frames, filters): natural log filterbank energies; a step of 2^-6 at most."""
+    clip: NDArray[np.int64]
+    """int64, shape (copies,): number of the utterance."""
+    start: NDArray[np.int64]
+    """Row of the copy's first frame; shapes as `clip`, here and below."""
+    n_frames: NDArray[np.int64]
+    speech_start: NDArray[np.int64]
+    """Frame of the copy where the speech begins."""
+    speech_end: NDArray[np.int64]
+
+
+def energies_spec(spec: FeatureSpec) -> FeatureSpec:
+    """The features that are cached: those of `spec` before the cosine transform, which the network undoes.
+
+    Raises:
+        ConfigError: the transform cannot be undone.
+    """
+    if spec.name == "mfcc" and (spec.n_cepstra != spec.n_filters or spec.lifter):
+        raise ConfigError(
+            f"features: {spec.n_cepstra} cepstra of {spec.n_filters} filters with lifter {spec.lifter}; "
+            "wanted as many cepstra as filters and lifter 0, so that the network can undo the transform"
+        )
+    return msgspec.structs.replace(spec, name="logfbank")
+
+
+def cached_copies(utterances: Sequence[Utterance], recipe: Recipe, root: Path, folder: Path) -> CachedCopies:
+    """Compute what is missing in `folder` and read all of it.
+
+    Args:
+        utterances: training clips.
+        recipe: gives features, augmentation, copies and seed.
+        root: data directory, for recorded noise and rooms.
+        folder: of all caches.
+    """
+    place = folder / f"{recipe.name}-{_key(utterances, recipe)}"
+    place.mkdir(parents=True, exist_ok=True)
+    shards = [tuple(utterances[i : i + _SHARD_CLIPS]) for i in range(0, len(utterances), _SHARD_CLIPS)]
+    paths = [place / f"shard-{i:04d}.npz" for i in range(len(shards))]
+    missing = [(path, shard) for path, shard in zip(paths, shards, strict=True) if not path.exists()]
+    if missing:
+        for _ in mapped(_write_shard, missing, "features", setup=_open_worker, setup_args=(recipe, root)):
+            pass
+    return _join(paths)
+
+
+def _key(utterances: Sequence[Utterance], recipe: Recipe) -> str:
+    augment = recipe.augment
+    parts = (
+        _VERSION, recipe.seed, recipe.features, augment.lead_s, augment.tail_s,
+        augment.plain, augment.voice, augment.recording,
+        [(u.name, recipe.corpora[u.corpus].copies, u.path.stat().st_size) for u in utterances],
+    )  # fmt: skip
+    return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:16]
+
+
+class _Maker:
+    """Makes the copies of one clip after the other."""
+
+    def __init__(self, recipe: Recipe, root: Path) -> None:
+        self._recipe = recipe
+        self._spec = energies_spec(recipe.features)
+        self._plain = waveform_chain(recipe.augment.plain, root)
+        self._voice = waveform_chain(recipe.augment.voice, root)
+        self._recording = waveform_chain(recipe.augment.recording, root)
+
+    def copies(self, utterance: Utterance) -> list[tuple[NDArray[np.float16], int, int]]:
+        """(energies, first frame of the speech, last) of each copy."""
+        samples = read_clip(utterance.path, self._spec.rate_hz)
+        span = self._span(samples)
+        name = zlib.crc32(utterance.name.encode())
+        n_copies = self._recipe.corpora[utterance.corpus].copies
+        # A generator for each copy: the same numbers whichever process computes them, in whatever order.
+        rngs = [np.random.default_rng([self._recipe.seed, name, copy]) for copy in range(n_copies)]
+        floats = samples.astype(np.float32)
+        plain = self._copy(floats, span, [], self._plain, rngs[0])
+        return [plain, *(self._copy(floats, span, self._voice, self._recording, rng) for rng in rngs[1:])]
+
+    def _copy(
+        self,
+        samples: NDArray[np.float32],
+        span: tuple[float, float],
+        voice: Sequence[WaveformAugmentation],
+        recording: Sequence[WaveformAugmentation],
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.float16], int, int]:
+        rate_hz, augment = self._spec.rate_hz, self._recipe.augment
+        clip = _applied(voice, samples, rate_hz, rng)
+        lead, tail = int(augment.lead_s * rate_hz), int(augment.tail_s * rate_hz)
+        padded = np.pad(clip / np.float32(speech_level(clip, rate_hz)), (lead, tail))
+        heard = _applied(recording, padded, rate_hz, rng)
+        energies = features_of(heard.astype(np.float64), self._spec).astype(np.float16)
+        first, last = (int((lead + share * len(clip)) / self._spec.hop_samples) for share in span)
+        return energies, first, last
+
+    def _span(self, samples: NDArray[np.int16]) -> tuple[float, float]:
+        """Where the speech lies, as shares of the clip."""
+        rate_hz = self._spec.rate_hz
+        lead, tail = int(_SPAN_LEAD_S * rate_hz), int(_SPAN_TAIL_S * rate_hz)
+        found = speech_span(np.pad(at_level(samples, _SPAN_LEVEL_DBFS, rate_hz), (lead, tail)), rate_hz, GateRule())
+        if found is None:
+            return 0.0, 1.0
+        start, end = ((at - lead) / len(samples) for at in found)
+        return max(0.0, start), min(1.0, max(_MIN_SPAN, end))
+
+
+def _applied(
+    chain: Sequence[WaveformAugmentation], samples: NDArray[np.float32], rate_hz: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    for augmentation in chain:
+        samples = augmentation(samples, rate_hz, rng)
+    return samples
+
+
+_maker: list[_Maker] = []
+"""The worker process' own; set once by `_open_worker`."""
+
+
+def _open_worker(recipe: Recipe, root: Path) -> None:
+    _maker[:] = [_Maker(recipe, root)]
+
+
+def _write_shard(task: tuple[Path, tuple[Utterance, ...]]) -> None:
+    path, utterances = task
+    copies = [(i, *copy) for i, utterance in enumerate(utterances) for copy in _maker[0].copies(utterance)]
+    n_frames = [len(energies) for _, energies, _, _ in copies]
+    table = np.array([(i, n, first, last) for (i, _, first, last), n in zip(copies, n_frames, strict=True)], np.int64)
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("wb") as file:
+        np.savez(file, energies=np.concatenate([energies for _, energies, _, _ in copies]), table=table)
+    # Renaming is atomic: a shard is whole or not there.
+    unfinished.replace(path)
+
+
+def _join(paths: Sequence[Path]) -> CachedCopies:
+    energies: list[NDArray[np.float16]] = []
+    tables: list[NDArray[np.int64]] = []
+    for i, path in enumerate(paths):
+        with np.load(path) as shard:
+            energies.append(shard["energies"])
+            tables.append(shard["table"] + np.array([i * _SHARD_CLIPS, 0, 0, 0]))
+    clip, n_frames, first, last = np.concatenate(tables).T
+    start = np.concatenate([[0], np.cumsum(n_frames)[:-1]])
+    return CachedCopies(np.concatenate(energies), clip, start, n_frames, first, last)

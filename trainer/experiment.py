@@ -1,0 +1,130 @@
+"""A whole training: clips, cached features, validation windows, network."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trainer.augment import energies_chain, maps_chain, waveform_chain
+from trainer.cache import cached_copies
+from trainer.dataset import Batches
+from trainer.labels import label_scheme
+from trainer.material import gather, heard
+from trainer.runs import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from trainer.material import Material
+    from trainer.recipe import Recipe
+    from trainer.training import Trainer
+
+CACHE = Path(".cache")
+"""Features, shared by all runs; below the working directory."""
+
+
+def train_recipe(
+    recipe: Recipe,
+    root: Path,
+    out: Path,
+    should_stop: Callable[[int], bool] | None = None,
+    cache: Path = CACHE,
+) -> int:
+    """Train `recipe` into the run folder `out`, or go on there.
+
+    Args:
+        recipe: what to train.
+        root: data directory.
+        out: run folder.
+        should_stop: asked after each step; default: whether Ctrl-C was pressed.
+        cache: folder of cached features.
+
+    Returns:
+        0.
+
+    Raises:
+        MonitorError: corpora are missing, settings are not valid, or `out` holds another run.
+        KeyboardInterrupt: stopped before the end; the state is in `out`.
+    """
+    check_chains(recipe)
+    run = RunFolder(out)
+    if run.metrics.exists() and run.read_recipe().digest() == recipe.digest():
+        print(f"{out}: is finished; export it, or name another folder with --out")
+        return 0
+    material = gather(recipe, root)
+    run.open(recipe, material)
+    describe(material)
+    trainer = _trainer(recipe, root, run, material, cache)
+    with _interruptible() as interrupted:
+        finished = trainer.train(should_stop or (lambda _: interrupted.is_set()))
+    if not finished:
+        raise KeyboardInterrupt
+    figures: dict[str, float] = trainer.finish()["validation_uar"]
+    print(" ".join(f"{corpus}={uar:.3f}" for corpus, uar in figures.items()), "(UAR, validation speakers)")
+    print(f"{run.network}: written; next: ser-train export {out}")
+    return 0
+
+
+def check_chains(recipe: Recipe) -> None:
+    """Refuse a recipe whose registry entries are not valid before anything is computed.
+
+    Raises:
+        ConfigError: naming the entry.
+    """
+    for stage in (recipe.augment.plain, recipe.augment.voice, recipe.augment.recording):
+        waveform_chain(stage, None)
+    energies_chain(recipe.augment.energies)
+    maps_chain(recipe.augment.maps)
+
+
+def describe(material: Material) -> None:
+    """Print who is in which split, and which clips are left out."""
+    splits = material.splits
+    for corpus, parts in splits.speakers().items():
+        print(f"{corpus}: " + "; ".join(f"{part} {' '.join(speakers)}" for part, speakers in parts.items()))
+    for holding in material.holdings:
+        for left_out, first in holding.duplicates:
+            print(f"{holding.card.name}: {left_out.stem} left out, the same bytes as {first.stem}")
+    print(f"clips: train {len(splits.train)}, validation {len(splits.validation)}, test {len(splits.test)}")
+
+
+def _trainer(recipe: Recipe, root: Path, run: RunFolder, material: Material, cache: Path) -> Trainer:
+    """Everything that a training needs, computed or taken from the cache."""
+    splits = material.splits
+    copies = cached_copies(splits.train, recipe, root, cache)
+    windows = heard(splits.validation, recipe, "validation")
+    # TensorFlow: loaded only now, when the features are there.
+    from trainer import network, training  # noqa: PLC0415
+
+    layer = network.front_end(recipe.front_end, cepstra=False)
+    scheme = label_scheme(recipe.labels)
+    batches = Batches(copies, splits.train, scheme, recipe, front_end=lambda energies: np.asarray(layer(energies)))
+    return training.Trainer(recipe, batches, training.Validation(splits.validation, windows, recipe), run)
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM set the event, so that a step is finished and saved; a second one breaks off at once."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    before = {which: signal.signal(which, note) for which in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)

@@ -1,0 +1,107 @@
+"""From a run to the shipped model: all forms are made and measured, one is chosen, judged and written.
+
+What counts is speed and the validation speakers: among the forms whose UAR lies within half a point of float32's, the
+fastest here. The test speakers are looked at once, afterwards, for the card.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from monitor.card import Metric, read_model_file, write_model_file
+from monitor.errors import NoInputError
+from monitor.model import EmotionModel
+from trainer.evaluation import CONDITIONS, ORIGINAL, RESULT, evaluation_of, tables_of
+from trainer.forms import FORMS, Measured, Workshop, forms_table, machine
+from trainer.material import gather
+from trainer.modelcard import markdown
+from trainer.runs import RunFolder, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+MAX_LOSS_POINTS = 0.5
+_TIE = 1.1
+"""Times closer than a tenth are the same: the clock of a busy machine tells no more."""
+
+
+def export_run(folder: Path, root: Path, out: Path, models: Path) -> int:
+    """Make, measure, choose, judge and write the model of a finished run.
+
+    Args:
+        folder: of the run.
+        root: data directory.
+        out: gets all forms and the figures.
+        models: gets `NAME.tflite`, `NAME.keras` and `MODEL_CARD.md`.
+
+    Raises:
+        MonitorError: the run is not finished, corpora are missing, or a step failed.
+    """
+    run = RunFolder(folder)
+    recipe = run.read_recipe()
+    if not run.network.exists() or not run.metrics.exists():
+        raise NoInputError(f"{folder}: the run is not finished; go on with the same ser-train train command")
+    out.mkdir(parents=True, exist_ok=True)
+    models.mkdir(parents=True, exist_ok=True)
+    workshop = Workshop(run, recipe, gather(recipe, root), out)
+    workshop.convert()
+    measured = [workshop.measure(form) for form in FORMS]
+    chosen = choose(measured)
+    print(forms_table(measured), f"chosen: {chosen.form}", sep="\n")
+    write_json(out / "forms.json", {"chosen": chosen.form, "machine": machine(), "forms": measured})
+    result = evaluation_of(workshop.path(chosen.form), run.network, root)
+    write_json(out / RESULT, result)
+    print(tables_of(result))
+    _ship(workshop.path(chosen.form), models / f"{recipe.name}.tflite", result, measured, chosen)
+    shutil.copyfile(run.network, models / f"{recipe.name}.keras")
+    return 0
+
+
+def choose(measured: Sequence[Measured]) -> Measured:
+    """The fastest of the forms that lose at most half a point against the first, float32; the earlier on a tie."""
+    enough = measured[0].validation_uar - MAX_LOSS_POINTS / 100
+    candidates = [one for one in measured if one.validation_uar >= enough]
+    tied = _TIE * min(one.window_ms for one in candidates)
+    return next(one for one in candidates if one.window_ms <= tied)
+
+
+def _ship(made: Path, shipped: Path, result: dict[str, Any], measured: Sequence[Measured], chosen: Measured) -> None:
+    """Write the chosen form with its figures in the card, and the card for people beside it."""
+    file = read_model_file(made)
+    card = msgspec.structs.replace(file.card, metrics=_metrics(result, chosen, shipped))
+    write_model_file(shipped, file.flatbuffer, card, file.probe)
+    identity = EmotionModel.load(shipped).identity
+    (shipped.parent / "MODEL_CARD.md").write_text(
+        markdown(card, identity, result, forms_table(measured)), encoding="utf-8"
+    )
+    print(f"{shipped}: {identity} written, with its network and MODEL_CARD.md")
+
+
+def _metrics(result: dict[str, Any], chosen: Measured, shipped: Path) -> tuple[Metric, ...]:
+    """The figures that travel inside the model file."""
+    evaluate, export = f"ser-train evaluate models/{shipped.name}", f"ser-train export runs/{shipped.stem}"
+    metrics = [metric for corpus in result["corpora"] for metric in _corpus_metrics(corpus, result, evaluate)]
+    if result["parity"]:
+        parity = result["parity"]
+        same, clips = round(parity["keras_tflite_clips"], 4), f"{parity['clips']} test clips"
+        metrics.append(Metric(name="keras_tflite_agreement", value=same, on=clips, command=evaluate))
+    return (
+        *metrics,
+        Metric(name="validation_uar", value=round(chosen.validation_uar, 4), on="validation speakers", command=export),
+        Metric(name="window_ms", value=round(chosen.window_ms, 3), on=f"{machine()}, 1 thread", command=export),
+    )
+
+
+def _corpus_metrics(corpus: str, result: dict[str, Any], command: str) -> list[Metric]:
+    figures = result["corpora"][corpus]
+    levels = figures["levels"]
+    on = f"{corpus}, speakers {' '.join(figures['speakers'])}, {levels[ORIGINAL]['clips']} clips"
+    where = {name: on if name == ORIGINAL else f"{on}, speech at {name} dBFS" for name in CONDITIONS}
+    uar = [
+        Metric(name="uar", value=round(levels[name]["uar"], 4), on=where[name], command=command) for name in CONDITIONS
+    ]
+    return [*uar, Metric(name="war", value=round(levels[ORIGINAL]["war"], 4), on=on, command=command)]

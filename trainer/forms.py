@@ -1,0 +1,172 @@
+"""The forms of a trained network: float32, float16, 8-bit weights, 8-bit arithmetic; made and measured."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import platform
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from monitor.card import Licence, ModelCard, Probe, write_model_file
+from monitor.model import EmotionModel, probe_features
+from trainer.labels import label_scheme
+from trainer.material import heard, labels_of
+from trainer.metrics import agreement, clip_predictions, score
+from trainer.modelcard import NOTICE
+from trainer.runs import write_arrays
+from trainer.subprocesses import run_module
+from trainer.tables import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from trainer.material import HeardWindows, Material
+    from trainer.recipe import Recipe
+    from trainer.runs import RunFolder
+
+FORMS = ("float32", "float16", "dynamic", "int8")
+TOLERANCES = {"float32": 1e-3, "float16": 1e-3, "dynamic": 0.05, "int8": 0.05}
+"""How far the probe may lie off on another machine: 8-bit kernels round differently."""
+_REPRESENTATIVE_CLIPS = 200
+_TIMED_WINDOWS = 300
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One form of the network, measured with the installed interpreter."""
+
+    form: str
+    size_bytes: int
+    window_ms: float
+    """Median time of one window with one thread."""
+    validation_uar: float
+    """0-1, mean over the corpora's validation speakers."""
+    agreement: float
+    """Share of the validation windows with the same label as Keras, 0-1."""
+
+
+def forms_table(measured: Sequence[Measured]) -> str:
+    """The comparison for people."""
+    head = ["form", "kB", "ms a window", "validation UAR %", "windows as Keras %"]
+    return table(head, [_row(one) for one in measured])
+
+
+def machine() -> str:
+    """Where times were measured."""
+    return f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+
+
+class Workshop:
+    """Makes and measures the forms of one run."""
+
+    def __init__(self, run: RunFolder, recipe: Recipe, material: Material, out: Path) -> None:
+        """Let the daemon's ears hear the validation clips; all files go to `out`."""
+        self._run, self._recipe, self._material, self._out = run, recipe, material, out
+        self._scheme = label_scheme(recipe.labels)
+        self._validation: HeardWindows = heard(material.splits.validation, recipe, "validation")
+
+    def path(self, form: str) -> Path:
+        """The model file of a form."""
+        return self._out / f"{self._recipe.name}-{form}.tflite"
+
+    def convert(self) -> None:
+        """Write flatbuffers of all forms, and what Keras and they say of the validation windows and the probe.
+
+        Raises:
+            MonitorError: the conversion failed.
+        """
+        windows = self._out / "windows.npz"
+        arrays = {
+            "representative": heard(self._representative(), self._recipe, "representative").windows,
+            "validation": self._validation.windows,
+            "probe": self._probe_features(),
+        }
+        write_arrays(windows, arrays)
+        try:
+            run_module("trainer.convert", self._run.network, windows, self._out)
+        finally:
+            windows.unlink()
+
+    def measure(self, form: str) -> Measured:
+        """Write the model file of one form, load it as the daemon does, run it over the validation windows."""
+        with np.load(self._out / "converted.npz") as converted:
+            probe, of_keras = Probe(self._probe_features(), converted[form]), converted["validation"]
+        write_model_file(self.path(form), self._flatbuffer(form), self._card(form), probe)
+        model = EmotionModel.load(self.path(form))
+        posteriors = np.array([model.posteriors(window) for window in self._validation.windows])
+        return Measured(
+            form,
+            self.path(form).stat().st_size,
+            _median_ms(model, self._validation.windows[:_TIMED_WINDOWS]),
+            self._mean_uar(posteriors),
+            agreement(list(posteriors.argmax(axis=1)), list(of_keras.argmax(axis=1))),
+        )
+
+    def _representative(self) -> list[Any]:
+        """Training clips that show int8 the range of every tensor."""
+        train = self._material.splits.train
+        rng = np.random.default_rng(self._recipe.seed)
+        chosen = rng.choice(len(train), min(_REPRESENTATIVE_CLIPS, len(train)), replace=False)
+        return [train[i] for i in sorted(chosen)]
+
+    def _probe_features(self) -> NDArray[np.float32]:
+        return probe_features(self._recipe.features, self._recipe.window.frames)
+
+    def _flatbuffer(self, form: str) -> bytes:
+        return (self._out / f"{form}.flatbuffer").read_bytes()
+
+    def _mean_uar(self, posteriors: NDArray[np.float64]) -> float:
+        utterances = self._material.splits.validation
+        truth = np.array(labels_of(utterances, self._recipe))
+        predicted = clip_predictions(posteriors, self._validation.clip, len(truth))
+        corpora = np.array([utterance.corpus for utterance in utterances])
+        uar = [
+            score(truth[corpora == corpus], predicted[corpora == corpus], len(self._scheme.labels)).uar
+            for corpus in dict.fromkeys(corpora)
+        ]
+        return float(np.mean(uar))
+
+    def _card(self, form: str) -> ModelCard:
+        recipe, window = self._recipe, self._recipe.window
+        cards = [holding.card for holding in self._material.holdings]
+        return ModelCard(
+            name=recipe.name,
+            created=dt.datetime.now(tz=dt.UTC).date().isoformat(),
+            labels=self._scheme.labels,
+            features=recipe.features,
+            window_frames=window.frames,
+            hop_frames=window.hop_frames,
+            min_speech_s=window.min_speech_s,
+            min_final_speech_s=window.min_final_speech_s,
+            quantisation=form,  # type: ignore[arg-type]
+            tflite_sha256=hashlib.sha256(self._flatbuffer(form)).hexdigest(),
+            posterior_tolerance=TOLERANCES[form],
+            affect=self._scheme.affect(),
+            description=recipe.description,
+            notice=NOTICE,
+            provenance={**msgspec.json.decode(self._run.provenance.read_bytes()), "label_scheme": recipe.labels},
+            licences=tuple(Licence(source=c.name, licence=c.licence, citation=c.citation) for c in cards),
+        )
+
+
+def _median_ms(model: EmotionModel, windows: NDArray[np.float32]) -> float:
+    times = []
+    for window in [window for _ in range(_ROUNDS) for window in windows]:
+        started = time.perf_counter()
+        model.posteriors(window)
+        times.append(time.perf_counter() - started)
+    return 1000 * float(np.median(times))
+
+
+def _row(one: Measured) -> list[str]:
+    kilobytes, uar, same = one.size_bytes / 1000, 100 * one.validation_uar, 100 * one.agreement
+    return [one.form, f"{kilobytes:.0f}", f"{one.window_ms:.2f}", f"{uar:.1f}", f"{same:.2f}"]

@@ -1,0 +1,200 @@
+"""A recipe: everything that decides what a model becomes, in one TOML file, typed; unknown keys are refused."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import msgspec
+from msgspec import Meta
+
+from monitor.errors import ConfigError, NoInputError
+from monitor.pipeline.features.spec import FeatureSpec
+from monitor.pipeline.windows import WindowRule
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(gt=0)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Settings = dict[str, Any]
+"""Settings of one entry of a registry: `name` says which, the rest is typed by the entry itself."""
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the recipe."""
+
+
+class WindowTable(_Table, frozen=True, kw_only=True):
+    """The windows that are classified; see `monitor.pipeline.windows.WindowRule`."""
+
+    frames: Count = 300
+    hop_frames: Count = 50
+    min_speech_s: NotNegative = 1.0
+    min_final_speech_s: NotNegative = 0.25
+
+    @property
+    def rule(self) -> WindowRule:
+        """As the pipeline takes it."""
+        return WindowRule(self.frames, self.hop_frames, self.min_speech_s, self.min_final_speech_s)
+
+
+class CorpusUse(_Table, frozen=True, kw_only=True):
+    """How one corpus is used.
+
+    Attributes:
+        test: speakers that are only tested on.
+        validation: speakers that everything is chosen by.
+        weight: share of the drawn windows, relative to the other corpora.
+        copies: cached versions of a training clip; the first is plain, the others are augmented.
+    """
+
+    test: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
+    weight: NotNegative = 1.0
+    copies: Count = 1
+
+
+class FrontEndTable(_Table, frozen=True, kw_only=True):
+    """The first layers of the network: log energies to maps of about unit spread that do not know the level.
+
+    Attributes:
+        floor: what lies further below the window's level is cut off, in nepers of power (1 is 4.34 dB).
+        scale: nepers that become one.
+        shift: added at the end.
+    """
+
+    floor: Annotated[float, Meta(lt=0)] = -14.0
+    scale: Positive = 5.0
+    shift: float = 1.6
+
+
+class AugmentTable(_Table, frozen=True, kw_only=True):
+    """Augmentations in the order they are applied; see `trainer.augment`.
+
+    Attributes:
+        lead_s: digital silence before each clip.
+        tail_s: digital silence after it.
+        plain: stage `recording` of the plain copy.
+        voice: on the clip alone.
+        recording: on the clip with the silence around it.
+        energies: on the log filterbank energies of each drawn window.
+        maps: on batches behind the front-end.
+    """
+
+    lead_s: NotNegative = 3.0
+    tail_s: NotNegative = 0.6
+    plain: tuple[Settings, ...] = ()
+    voice: tuple[Settings, ...] = ()
+    recording: tuple[Settings, ...] = ()
+    energies: tuple[Settings, ...] = ()
+    maps: tuple[Settings, ...] = ()
+
+
+class SamplingTable(_Table, frozen=True, kw_only=True):
+    """How windows are drawn from the cached clips.
+
+    Attributes:
+        first_end_frames: a window ends at least so long after the speech began.
+        last_end_frames: and at most so long after it ended.
+        end_power: below 1 draws late ends more often; 1 is uniform.
+        stretch: windows are played slower or faster by up to this share.
+        draws_per_window: times a drawn batch is used, each time with other `maps` augmentations.
+    """
+
+    first_end_frames: int = 100
+    last_end_frames: int = 50
+    end_power: Positive = 1.0
+    stretch: Share = 0.0
+    draws_per_window: Count = 1
+
+
+class TrainingTable(_Table, frozen=True, kw_only=True):
+    """AdamW with linear warm-up and cosine decay, on logits, weights averaged over time.
+
+    Attributes:
+        steps: batches in all.
+        warmup_share: share of the steps over which the rate rises.
+        first_rate: learning rate at step 0, relative.
+        last_rate: at the end, relative.
+        clip_norm: longest gradient of one variable.
+        averaging: share of the past in the average of the weights; 0 is off.
+        renormalise_batches: batches by which batch normalisation is measured anew for the averaged weights.
+        validate_every: steps between two looks at the validation speakers.
+        checkpoint_every: steps between two states on disk, from which an interrupted run goes on.
+        keep: which weights are kept: the last, or those with the best mean validation UAR.
+    """
+
+    steps: Count
+    batch_size: Count = 64
+    learning_rate: Positive = 2e-3
+    warmup_share: Share = 0.05
+    first_rate: Share = 0.05
+    last_rate: Share = 0.002
+    weight_decay: NotNegative = 2e-3
+    clip_norm: Positive = 2.0
+    label_smoothing: Share = 0.1
+    averaging: Share = 0.999
+    renormalise_batches: Annotated[int, Meta(ge=0)] = 80
+    validate_every: Count = 600
+    checkpoint_every: Count = 300
+    keep: Literal["last", "best"] = "last"
+
+
+class Recipe(_Table, frozen=True, kw_only=True):
+    """A whole recipe."""
+
+    schema: Literal[1] = 1
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_\-]*$", max_length=64)]
+    description: str = ""
+    seed: Annotated[int, Meta(ge=0)] = 0
+    labels: str = "emotion-7"
+    features: FeatureSpec = FeatureSpec()
+    window: WindowTable = WindowTable()
+    corpora: Annotated[dict[str, CorpusUse], Meta(min_length=1)]
+    front_end: FrontEndTable = FrontEndTable()
+    augment: AugmentTable = AugmentTable()
+    sampling: SamplingTable = SamplingTable()
+    architecture: Settings
+    training: TrainingTable
+
+    def replaced(self, **changes: Any) -> Self:
+        """A copy with other values."""
+        return msgspec.structs.replace(self, **changes)
+
+    def digest(self) -> str:
+        """First digits of a hash over every value: two recipes with the same digest train the same model."""
+        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:16]
+
+
+def recipe_path(name: str) -> Path:
+    """The file of a recipe: a path, or the name of one that comes with the trainer.
+
+    Raises:
+        NoInputError: neither is there.
+    """
+    if Path(name).suffix == ".toml" and Path(name).is_file():
+        return Path(name)
+    folder = Path(str(files("trainer"))) / "recipes"
+    packaged = folder / f"{name}.toml"
+    if not packaged.is_file():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.toml")))
+        raise NoInputError(f"no recipe '{name}': wanted a .toml file or one of: {known}")
+    return packaged
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe: TOML as people write it, or JSON as run folders keep it.
+
+    Raises:
+        NoInputError: it cannot be read.
+        ConfigError: it is neither, or a key is unknown, of the wrong type or out of range.
+    """
+    try:
+        decode = msgspec.json.decode if path.suffix == ".json" else msgspec.toml.decode
+        return decode(path.read_bytes(), type=Recipe)
+    except OSError as error:
+        raise NoInputError(f"{path}: cannot be read: {error.strerror}; wanted a recipe") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}; correct the recipe") from None

@@ -1,0 +1,51 @@
+"""Figures as tables for people, in Markdown that also reads well in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, columns aligned; the first to the left, the others to the right."""
+    lines = [list(head), *(list(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join(_line(cells, widths) for cells in (lines[0], rule, *lines[1:]))
+
+
+def score_table(result: dict[str, Any], conditions: Sequence[str]) -> str:
+    """UAR in % of each corpus under each condition, spread over the levels; WAR and unanswered clips at the first."""
+    head = ["corpus", "clips", *(_condition(name) for name in conditions), "spread", "WAR", "unanswered"]
+    return table(head, [_score_row(corpus, figures, conditions) for corpus, figures in result["corpora"].items()])
+
+
+def confusion_table(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
+    """Counts: rows truth, columns prediction; labels that never occur have no row."""
+    rows = zip(labels, confusion, strict=True)
+    return table(["", *labels, "none"], [[label, *map(str, counts)] for label, counts in rows if sum(counts)])
+
+
+def _score_row(corpus: str, figures: dict[str, Any], conditions: Sequence[str]) -> list[str]:
+    levels = figures["levels"]
+    first = levels[conditions[0]]
+    return [
+        corpus,
+        str(first["clips"]),
+        *(f"{100 * levels[name]['uar']:.1f}" for name in conditions),
+        f"{figures['level_spread_points']:.1f}",
+        f"{100 * first['war']:.1f}",
+        str(first["unanswered"]),
+    ]
+
+
+def _condition(name: str) -> str:
+    return f"{name} dBFS" if name.lstrip("-").isdigit() else name
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first = cells[0].ljust(widths[0])
+    others = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+    return "| " + " | ".join([first, *others]) + " |"

@@ -1,0 +1,233 @@
+"""Training: AdamW on logits, averaged weights, chosen by the validation speakers; can be interrupted and resumed.
+
+The state on disk holds all variables and the step. Batches are a pure function of the step and dropout's generators
+are variables of the model, so a resumed run sees what the unbroken one would have seen.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import keras
+import msgspec
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from trainer import network
+from trainer.labels import label_scheme
+from trainer.material import labels_of
+from trainer.metrics import clip_predictions, score
+from trainer.runs import write_arrays, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from trainer.corpora import Utterance
+    from trainer.dataset import Batches
+    from trainer.material import HeardWindows
+    from trainer.recipe import Recipe, TrainingTable
+    from trainer.runs import RunFolder
+
+_PREFETCHED = 8
+
+
+class Validation:
+    """The validation speakers' clips, ready to be scored."""
+
+    def __init__(self, utterances: Sequence[Utterance], heard: HeardWindows, recipe: Recipe) -> None:
+        """Put the windows through the front-end once."""
+        front_end = network.front_end(recipe.front_end, cepstra=recipe.features.name == "mfcc")
+        self._maps = _in_parts(front_end, heard.windows)
+        self._clip = heard.clip
+        self._truth = labels_of(utterances, recipe)
+        self._corpora = [utterance.corpus for utterance in utterances]
+        self._n_labels = len(label_scheme(recipe.labels).labels)
+
+    def uar(self, body: Any) -> dict[str, float]:
+        """UAR of each corpus, 0-1, and their `mean`; a clip's result is the mean posterior of its windows."""
+        posteriors = np.asarray(keras.ops.softmax(_in_parts(lambda maps: body(maps, training=False), self._maps)))
+        predicted = clip_predictions(posteriors, self._clip, len(self._truth))
+        figures = {corpus: self._corpus_uar(corpus, predicted) for corpus in dict.fromkeys(self._corpora)}
+        return {**figures, "mean": float(np.mean(list(figures.values())))}
+
+    def _corpus_uar(self, corpus: str, predicted: NDArray[np.int64]) -> float:
+        of_corpus = [i for i, name in enumerate(self._corpora) if name == corpus]
+        return score([self._truth[i] for i in of_corpus], [int(predicted[i]) for i in of_corpus], self._n_labels).uar
+
+
+class Trainer:
+    """One training under way."""
+
+    def __init__(self, recipe: Recipe, batches: Batches, validation: Validation, run: RunFolder) -> None:
+        """Build network and optimiser; take up the state in `run`, where there is one."""
+        self._recipe, self._batches, self._validation, self._run = recipe, batches, validation, run
+        keras.utils.set_random_seed(recipe.seed)
+        self._body = network.trained(recipe)
+        self._optimizer = _optimizer(recipe.training)
+        self._optimizer.build(self._body.trainable_variables)
+        smoothing = recipe.training.label_smoothing
+        self._loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+        self._averages = [tf.Variable(variable.value) for variable in self._body.trainable_variables]
+        self._best = -1.0
+        self._best_variables: list[NDArray[np.float32]] = []
+        self._seconds = 0.0
+        self._step_function = tf.function(self._train_step, reduce_retracing=True)
+        self._forward = tf.function(lambda maps: self._body(maps, training=True))
+        self.step = 0
+        if run.state.exists():
+            self._restore()
+
+    def train(self, should_stop: Callable[[int], bool]) -> bool:
+        """Train to the end, or until `should_stop(step)`.
+
+        Returns:
+            Whether the end was reached; if not, the state is on disk.
+        """
+        table = self._recipe.training
+        with tqdm(total=table.steps, initial=self.step, desc="training", unit="batch") as bar:
+            losses: list[float] = []
+            for maps, targets in prefetched(self._batches.batch, self.step, table.steps):
+                losses.append(self._timed_step(maps, targets))
+                bar.update()
+                bar.set_postfix(loss=f"{np.mean(losses[-100:]):.3f}", uar=f"{self._best:.3f}", refresh=False)
+                if self.step % table.validate_every == 0 or self.step == table.steps:
+                    self._validate(float(np.mean(losses)))
+                    losses.clear()
+                if should_stop(self.step) or self.step % table.checkpoint_every == 0:
+                    self._save()
+                if should_stop(self.step):
+                    return self.step == table.steps
+        return True
+
+    def finish(self) -> dict[str, Any]:
+        """Write the network as it is deployed, and its figures; the state is no longer needed.
+
+        Returns:
+            The figures.
+        """
+        if self._recipe.training.keep == "best":
+            _assign(self._body.variables, self._best_variables)
+        else:
+            self._use_averages()
+        deployed = network.deployed(self._body, self._recipe)
+        deployed.save(self._run.network)
+        figures = {
+            "validation_uar": self._validation.uar(self._body),
+            "steps": self.step,
+            "parameters": self._body.count_params(),
+            "training_s": round(self._seconds, 1),
+        }
+        write_json(self._run.metrics, figures)
+        self._run.state.unlink(missing_ok=True)
+        return figures
+
+    def _timed_step(self, maps: NDArray[np.float32], targets: NDArray[np.float32]) -> float:
+        started = time.monotonic()
+        loss = float(self._step_function(tf.constant(maps), tf.constant(targets), self._average_share()))
+        self.step += 1
+        self._seconds += time.monotonic() - started
+        return loss
+
+    def _average_share(self) -> Any:
+        """Share of the past in the averages; the first weights are no past worth keeping."""
+        return tf.constant(self._recipe.training.averaging if self.step else 0.0, tf.float32)
+
+    def _train_step(self, maps: Any, targets: Any, past: Any) -> Any:
+        variables = self._body.trainable_variables
+        with tf.GradientTape() as tape:
+            loss = self._loss(targets, self._body(maps, training=True))
+        self._optimizer.apply(tape.gradient(loss, variables), variables)
+        for average, variable in zip(self._averages, variables, strict=True):
+            average.assign(past * average + (1 - past) * variable.value)
+        return loss
+
+    def _validate(self, loss: float) -> None:
+        """Score the averaged weights, log it, and keep them if they are the best; the training's own come back."""
+        before = _values(self._body.variables)
+        self._use_averages()
+        uar = self._validation.uar(self._body)
+        if uar["mean"] > self._best:
+            self._best, self._best_variables = uar["mean"], _values(self._body.variables)
+        _assign(self._body.variables, before)
+        record = {"step": self.step, "loss": round(loss, 4), "validation_uar": uar, "seconds": round(self._seconds, 1)}
+        with self._run.log.open("ab") as log:
+            log.write(msgspec.json.encode(record) + b"\n")
+
+    def _use_averages(self) -> None:
+        """Put the averaged weights in, and measure the statistics of batch normalisation anew.
+
+        Those of the training belong to its own weights: with them the averaged weights lose 3 to 6 points of UAR.
+        """
+        _assign(self._body.trainable_variables, self._averages)
+        for number in range(self.step, self.step + self._recipe.training.renormalise_batches):
+            maps, _ = self._batches.batch(number)
+            self._forward(tf.constant(maps))
+
+    def _variables(self) -> list[Any]:
+        """All that changes: weights, batch statistics, dropout's generators, the optimiser's moments and step."""
+        return [*self._body.variables, *self._optimizer.variables, *self._averages]
+
+    def _save(self) -> None:
+        arrays = {f"variable_{i:04d}": np.asarray(variable) for i, variable in enumerate(self._variables())}
+        best = {f"best_{i:04d}": value for i, value in enumerate(self._best_variables)}
+        scalars = {"step": np.int64(self.step), "best": np.float64(self._best), "seconds": np.float64(self._seconds)}
+        write_arrays(self._run.state, {**arrays, **best, **scalars})
+
+    def _restore(self) -> None:
+        with np.load(self._run.state) as state:
+            _assign(self._variables(), [state[name] for name in sorted(state.files) if name.startswith("variable_")])
+            self._best_variables = [state[name] for name in sorted(state.files) if name.startswith("best_")]
+            self.step, self._best, self._seconds = int(state["step"]), float(state["best"]), float(state["seconds"])
+        self._forget_later_looks()
+
+    def _forget_later_looks(self) -> None:
+        """Drop log lines from behind the state that is gone back to."""
+        if self._run.log.exists():
+            lines = self._run.log.read_bytes().splitlines(keepends=True)
+            kept = [line for line in lines if msgspec.json.decode(line)["step"] <= self.step]
+            self._run.log.write_bytes(b"".join(kept))
+
+
+def prefetched(make: Callable[[int], Any], start: int, stop: int) -> Iterator[Any]:
+    """`make(start)` to `make(stop - 1)`, a few of them made ahead in a thread."""
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        ahead = [pool.submit(make, i) for i in range(start, min(start + _PREFETCHED, stop))]
+        try:
+            for i in range(start, stop):
+                yield ahead.pop(0).result()
+                if i + _PREFETCHED < stop:
+                    ahead.append(pool.submit(make, i + _PREFETCHED))
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _optimizer(table: TrainingTable) -> Any:
+    warmup = int(table.steps * table.warmup_share)
+    rate = keras.optimizers.schedules.CosineDecay(
+        table.learning_rate * table.first_rate,
+        max(table.steps - warmup, 1),
+        alpha=table.last_rate,
+        warmup_target=table.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    return keras.optimizers.AdamW(rate, weight_decay=table.weight_decay, clipnorm=table.clip_norm)
+
+
+def _in_parts(function: Callable[[Any], Any], values: NDArray[np.float32], size: int = 256) -> NDArray[np.float32]:
+    """`function` of many windows, a part at a time: all at once takes gigabytes."""
+    return np.concatenate([np.asarray(function(values[i : i + size])) for i in range(0, len(values), size)])
+
+
+def _values(variables: Sequence[Any]) -> list[NDArray[Any]]:
+    return [np.array(variable) for variable in variables]
+
+
+def _assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,75 @@
+"""Work on many clips in a few processes, with a progress bar, in order."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+MAX_WORKERS = 2
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+def mapped(
+    work: Callable[[_T], _R],
+    items: Sequence[_T],
+    what: str,
+    *,
+    setup: Callable[..., None] | None = None,
+    setup_args: tuple[Any, ...] = (),
+    n_workers: int | None = None,
+) -> Iterator[_R]:
+    """`work` of every item, in order; `setup` runs once in each process.
+
+    The processes are started anew rather than forked: TensorFlow and BLAS threads do not survive a fork.
+    One worker, or less than two items, stay in this process.
+    """
+    n = min(n_workers or MAX_WORKERS, os.cpu_count() or 1, max(len(items), 1))
+    if n == 1:
+        if setup is not None:
+            setup(*setup_args)
+        yield from tqdm(map(work, items), total=len(items), desc=what)
+        return
+    with (
+        _one_blas_thread(),
+        ProcessPoolExecutor(
+            n, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(setup, setup_args)
+        ) as pool,
+    ):
+        try:
+            yield from tqdm(pool.map(work, items), total=len(items), desc=what)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _begin(setup: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    """Start a worker. Ctrl-C reaches the whole process group: it is the parent that ends the work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if setup is not None:
+        setup(*arguments)
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Processes started inside use one BLAS thread each: more only get into each other's way."""
+    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
