@@ -80,6 +80,7 @@ class FakeSoundSystem:
         module._initialized = 1
         module._terminate = lambda: self._terminate(module)
         module._initialize = lambda: self._initialize(module)
+        module._libname = None
         module._exit_handler = self._at_exit
         atexit.register(module._exit_handler)
         return module

@@ -1,7 +1,8 @@
 """Analysis windows: which stretches of the stream are classified, and their features.
 
-Windows lie on a grid of one hop that starts with the speech; a window is due when enough of it is voiced. A last one
-closes the speech, so that a short word is heard too. What lies before the stream's start is digital silence.
+Windows lie on a grid of one hop that starts with the stream, not with the speech: where exactly the gate opens, which
+depends a little on loudness, then moves no window. A window is due when enough of it is voiced. A last one closes the
+speech, so that a short word is heard too. What lies before the stream's start is digital silence.
 """
 
 from __future__ import annotations
@@ -71,9 +72,8 @@ class Windows:
             self._stream.skip(surplus)
 
     def start(self, at_sample: int, now: int) -> None:
-        """Speech started at sample `at_sample` and was noticed at `now`: the grid of windows begins with the speech."""
-        hops_gone = (now - at_sample) // self._hop_samples
-        self._next_due = at_sample + (hops_gone + 1) * self._hop_samples
+        """Speech started at sample `at_sample` and was noticed at `now`: windows are due from the next grid point."""
+        self._next_due = (now // self._hop_samples + 1) * self._hop_samples
         while self._votes and self._votes[0][1] <= at_sample:
             self._votes.popleft()
 

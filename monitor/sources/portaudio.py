@@ -7,6 +7,7 @@ behind, and from short-lived commands. sounddevice is imported late: files and p
 from __future__ import annotations
 
 import atexit
+import ctypes
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -78,11 +79,13 @@ def rescan() -> None:
 
 
 def leave_running_at_exit() -> None:
-    """Do not end PortAudio when the interpreter exits: with a stream that hangs, that would hang too."""
+    """Do not end PortAudio when the interpreter exits, because a thread hangs in it: the exit would hang or crash."""
     # Not imported here: that would wait for a thread whose import hangs.
     sounddevice = sys.modules.get("sounddevice")
     if sounddevice is not None:
         atexit.unregister(sounddevice._exit_handler)  # noqa: SLF001
+        # The module's end unloads the library under the hanging thread. ctypes never closes what it has opened.
+        ctypes.CDLL(sounddevice._libname)  # noqa: SLF001
 
 
 def input_devices() -> list[InputDevice]:

@@ -26,7 +26,13 @@ def test_features_have_their_shape_and_no_memory(name):
 def test_features_are_finite_for_any_samples(name):
     spec = FeatureSpec(name=name)
     feature = make_feature(spec)
-    extremes = [np.zeros(400), np.full(400, 32767.0), np.full(400, -32768.0), np.eye(1, 400)[0], np.tile([32767, -32768], 200)]
+    extremes = [
+        np.zeros(400),
+        np.full(400, 32767.0),
+        np.full(400, -32768.0),
+        np.eye(1, 400)[0],
+        np.tile([32767, -32768], 200),
+    ]
     assert np.isfinite(feature.extract(np.array(extremes, dtype=np.float64))).all()
 
 

@@ -182,7 +182,7 @@ def test_sample_numbers_keep_up_with_the_clock_over_a_loss(system, caplog):
     assert lost > RATE_HZ
     elapsed = listener.times[-1] - listener.times[0]
     numbered = (listener.blocks[-1].end_sample - listener.blocks[0].end_sample) / RATE_HZ
-    assert abs(elapsed - numbered) < 0.3
+    assert abs(elapsed - numbered) < 0.5
     assert listener.microphone.status().lost_samples == lost
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == len(set(warnings)) == 2
@@ -219,7 +219,7 @@ def test_a_stream_that_hangs_is_left_behind_and_its_burst_thrown_away(system):
     assert not system.scanned_under_open_streams
     elapsed = listener.times[-1] - listener.times[0]
     numbered = (listener.blocks[-1].end_sample - listener.blocks[0].end_sample) / RATE_HZ
-    assert abs(elapsed - numbered) < 0.3
+    assert abs(elapsed - numbered) < 0.5
     listener.wait(lambda: system.n_open == 0)
 
 
@@ -243,7 +243,7 @@ def test_stop_returns_at_once_though_the_sound_system_hangs(system):
         system.hang()
         started = time.monotonic()
         listener.microphone.stop()
-        assert time.monotonic() - started < 0.1
+        assert time.monotonic() - started < 0.3
     assert time.monotonic() - started < 1.5
 
 
