@@ -145,9 +145,9 @@ def test_after_a_gap_the_past_does_not_matter():
     later = talk(-0.5, 1.5, -1, seed=11)
     found = pipeline.push(AudioBlock(later, 48_000 + 77, 77, "device")) + pipeline.flush()
     wanted = hear(fresh, later) + fresh.flush()
-    a = [e.posteriors.tobytes() for e in found if isinstance(e, Estimate)][1:]
-    b = [e.posteriors.tobytes() for e in wanted if isinstance(e, Estimate)]
-    assert a[-len(b) :] == b
+    after = [e.posteriors.tobytes() for e in found if isinstance(e, Estimate) and e.end_sample > 48_077]
+    assert after == [e.posteriors.tobytes() for e in wanted if isinstance(e, Estimate)]
+    assert len(after) >= 2
 
 
 def test_a_block_that_does_not_follow_is_refused():
