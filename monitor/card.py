@@ -18,7 +18,7 @@ import numpy as np
 from msgspec import Meta
 
 from monitor.errors import ModelError, NoInputError, PermissionDeniedError
-from monitor.pipeline.features.spec import FeatureSpec  # noqa: TC001 - msgspec reads the annotation
+from monitor.pipeline.features.spec import FeatureSpec
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from monitor.host import clock_synced
+from monitor.host import clock_synced, elapsed_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,7 @@ class LiveClock:
     def __init__(
         self,
         rate_hz: int,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = elapsed_s,
         wall: Callable[[], float] = time.time,
     ) -> None:
         """`monotonic` and `wall` can be replaced in tests."""

@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.errors import MonitorError
+from monitor.host import elapsed_s
 from monitor.records import EmotionEvent, Estimate, Report
 from monitor.sinks.outbox import Outbox
 from monitor.sinks.schema import event_payload
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 STOP_TIMEOUT_S = 2.0
 """For the worker, and again for the sinks: together below the 5 s in which a stop must end."""
+_LOSS_LOG_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,8 @@ class Daemon:
         self._outboxes = [Outbox(sink, self._over.set, lossless=not source.live) for sink in sinks]
         self._worker = threading.Thread(target=self._work, name="worker", daemon=True)
         self._failure: Exception | None = None
+        self._unsaid_samples = 0
+        self._loss_said_at_s = float("-inf")
 
     def run(self) -> bool:
         """Run until the source ends, a signal comes, or a part fails. Call it from the main thread.
@@ -125,13 +129,21 @@ class Daemon:
 
     def _hear(self, block: AudioBlock) -> None:
         if block.lost_samples:
-            log.warning("%d samples of audio lost (%s)", block.lost_samples, block.gap_cause or "unknown")
+            self._log_loss(block.lost_samples, block.gap_cause)
             # What the gap ends is stamped by the time before it.
             self._report(self._pipeline.lose(block.lost_samples, block.gap_cause))
             self._clock.restart()
             block = replace(block, lost_samples=0)
         self._clock.observe(block.end_sample)
         self._report(self._pipeline.push(block))
+
+    def _log_loss(self, n_samples: int, cause: str) -> None:
+        """Say that audio was lost, once a minute at most: a slow machine loses some every second."""
+        self._unsaid_samples += n_samples
+        now_s = elapsed_s()
+        if now_s - self._loss_said_at_s >= _LOSS_LOG_S:
+            log.warning("%.2f s of audio lost (%s)", self._unsaid_samples / self._identity.rate_hz, cause or "unknown")
+            self._unsaid_samples, self._loss_said_at_s = 0, now_s
 
     def _report(self, events: list[PipelineEvent]) -> None:
         for event in events:

@@ -56,6 +56,10 @@ class ModelError(RefusedError):
     """A model file is damaged, incomplete, or made for other features than this program computes."""
 
 
+class MissingLibraryError(RefusedError):
+    """A system library that no Python package brings is missing."""
+
+
 class MissingDependencyError(RefusedError):
     """A Python package that this installation needs cannot be imported."""
 

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
 
+from monitor.card import read_model_file, write_model_file
 from monitor.demo import clip_path
 from monitor.model import shipped_model
 
@@ -201,6 +203,17 @@ def test_a_corrupt_model_is_78(tmp_path):
         done = ser(*arguments)
         assert done.returncode == 78
         assert "damaged" in one_line(done) or "card" in one_line(done)
+
+
+def test_a_model_for_other_features_is_78_and_both_values_are_named(tmp_path):
+    file = read_model_file(shipped_model())
+    other = msgspec.structs.replace(file.card, features=msgspec.structs.replace(file.card.features, preemphasis=0.9))
+    write_model_file(tmp_path / "other.tflite", file.flatbuffer, other, file.probe)
+    done = ser("--input", "demo", "--model", tmp_path / "other.tflite")
+    assert done.returncode == 78
+    line = one_line(done)
+    assert "computed" in line
+    assert "recorded" in line
 
 
 def test_model_show_and_verify():

@@ -8,11 +8,14 @@ import platform
 import subprocess
 import sys
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor.demo import clip_path
 from monitor.model import EmotionModel, shipped_model
@@ -66,6 +69,23 @@ def test_transcript_is_the_recorded_one_within_rounding():
 
 def test_posteriors_are_the_recorded_ones():
     np.testing.assert_allclose(posteriors(), np.load(POSTERIORS), rtol=0, atol=1e-3)
+
+
+@settings(max_examples=8, deadline=None)
+@given(cuts=st.lists(st.integers(1, 50_000), min_size=1, max_size=200))
+def test_events_are_equal_for_any_cutting_of_the_clip(cuts):
+    samples, _ = soundfile.read(clip_path(), dtype="int16")
+    model = EmotionModel.load(shipped_model())
+
+    def hear(borders):
+        pipeline, events = Pipeline(model), []
+        for start, end in pairwise([0, *borders, len(samples)]):
+            events += pipeline.push(AudioBlock(samples[start:end], start))
+        events += pipeline.flush()
+        return [e.posteriors.tobytes() if isinstance(e, Estimate) else e for e in events]
+
+    borders = [at for at in np.cumsum(cuts).tolist() if at < len(samples)]
+    assert hear(borders) == hear([])
 
 
 def test_transcript_repeats_itself():

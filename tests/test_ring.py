@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.ring import OVERFLOW, Ring
@@ -75,6 +75,7 @@ _STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(capacity=st.integers(1, 30), steps=_STEPS)
 def test_any_order_of_writes_gaps_and_reads_keeps_every_sample_number_true(capacity, steps):
     ring = Ring(capacity)
@@ -91,6 +92,7 @@ def test_any_order_of_writes_gaps_and_reads_keeps_every_sample_number_true(capac
     assert sum(ring.lost_by_cause().values()) == reader.lost
 
 
+@settings(deadline=None)
 @given(capacity=st.integers(1, 50), sizes=st.lists(st.integers(0, 120), max_size=20))
 def test_what_is_left_is_the_newest(capacity, sizes):
     ring = Ring(capacity)

@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.errors import MissingDependencyError, NoInputError
+from monitor.errors import MissingDependencyError, NoInputError, RefusedError
 from monitor.host import elapsed_s
 from monitor.ring import Ring
 from monitor.sources import BLOCK_S, portaudio
@@ -137,7 +137,7 @@ class Microphone:
         """The audio until `stop`; empty blocks tell of a gap while nothing is heard.
 
         Raises:
-            MissingDependencyError: sounddevice cannot be imported.
+            MissingDependencyError, MissingLibraryError: sounddevice or PortAudio is not installed.
             NoInputError, PermissionDeniedError: nothing can be heard at the start, and that is not waited for.
         """
         try:
@@ -215,7 +215,8 @@ class Microphone:
         self._hanging.append(capture)
         self._past_overflows += capture.overflows
         at_start = self._attempts == 1 and not self._heard_samples
-        if isinstance(failure, MissingDependencyError) or (at_start and not self._wait_for_device):
+        # What is not installed does not come by waiting.
+        if isinstance(failure, RefusedError) or (at_start and not self._wait_for_device):
             raise failure
         if str(failure) != self._failure:
             self._failure = str(failure)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from monitor.errors import MissingDependencyError, NoInputError, PermissionDeniedError
+from monitor.errors import MissingDependencyError, MissingLibraryError, NoInputError, PermissionDeniedError
 from monitor.host import portaudio_hint, sound_devices_denied
 from monitor.sources import BLOCK_S
 
@@ -47,14 +47,15 @@ def load_sounddevice() -> Any:
 
     Raises:
         MissingDependencyError: the Python package is not installed.
-        NoInputError: the PortAudio library is missing or does not start.
+        MissingLibraryError: the PortAudio library is not installed.
+        NoInputError: it does not start.
     """
     try:
         import sounddevice  # noqa: PLC0415 - see above
     except ImportError as error:
         raise MissingDependencyError("sounddevice", error) from None
     except OSError as error:
-        raise NoInputError(f"the microphone needs the PortAudio library ({error}); {portaudio_hint()}") from None
+        raise MissingLibraryError(f"the microphone needs the PortAudio library ({error}); {portaudio_hint()}") from None
     except Exception as error:  # noqa: BLE001 - its PortAudioError cannot be named before the import has succeeded
         raise NoInputError(f"PortAudio does not start ({error}); is the sound server running?") from None
     return sounddevice
@@ -66,7 +67,7 @@ def rescan() -> None:
     sounddevice turns stderr off while PortAudio starts (about 0.05 s), so that ALSA's complaints are not logged.
 
     Raises:
-        MissingDependencyError, NoInputError: as `load_sounddevice`.
+        MissingDependencyError, MissingLibraryError, NoInputError: as `load_sounddevice`.
     """
     sounddevice = load_sounddevice()
     try:
@@ -92,7 +93,7 @@ def input_devices() -> list[InputDevice]:
     """All inputs, in PortAudio's order.
 
     Raises:
-        MissingDependencyError, NoInputError: as `load_sounddevice`.
+        MissingDependencyError, MissingLibraryError, NoInputError: as `load_sounddevice`.
     """
     sounddevice = load_sounddevice()
     try:

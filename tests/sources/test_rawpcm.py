@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import BadAudioError, NoInputError, UsageError
@@ -45,6 +45,7 @@ def pipe():
         yield reader, writer
 
 
+@settings(deadline=None)
 @given(cuts=st.lists(st.integers(1, 5_000), min_size=1, max_size=6), n=st.integers(0, 5_000))
 def test_any_cutting_gives_the_same_audio(cuts, n):
     expected = np.random.default_rng(n).integers(-30_000, 30_000, n).astype("<i2")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import BadAudioError
@@ -37,7 +37,8 @@ def test_what_is_above_half_the_rate_does_not_fold_down():
     assert np.abs(out[500:-500].astype(int)).max() <= 2
 
 
-@given(cuts=st.lists(st.integers(1, 3_000), min_size=1, max_size=8), rate_hz=st.sampled_from([16_000, 44_100, 8_000]))
+@settings(deadline=None)
+@given(cuts=st.lists(st.integers(20, 3_000), min_size=1, max_size=8), rate_hz=st.sampled_from([16_000, 44_100, 8_000]))
 def test_cutting_changes_nothing(cuts, rate_hz):
     frames = np.random.default_rng(1).normal(0, 0.2, (9_000, 2)).astype(np.float32)
     resampler = MonoResampler(rate_hz, 2, RATE_HZ)
@@ -50,6 +51,7 @@ def test_cutting_changes_nothing(cuts, rate_hz):
     np.testing.assert_array_equal(out, _resample(frames, rate_hz, cut=9_000))
 
 
+@settings(deadline=None)
 @given(samples=st.lists(st.integers(-32_768, 32_767), max_size=50))
 def test_int16_at_the_right_rate_passes_unchanged(samples):
     frames = np.array(samples, dtype=np.int16).reshape(-1, 1)
