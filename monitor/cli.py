@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
-from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 
-from monitor.errors import MissingDependencyError, MonitorError, OutputFailedError
+from monitor.errors import MissingDependencyError, MonitorError
 
 # BLAS threads double the CPU time of our small matrix products; read when numpy is imported, which is later.
 for _library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
@@ -18,7 +16,6 @@ for _library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
 
 _INTERRUPTED = 130
 _INTERNAL = 70
-_DISK_ERRORS = (errno.ENOSPC, errno.EIO, errno.EFBIG)
 _PIP_NAMES = {"webrtcvad": "webrtcvad-wheels"}
 """Where pip knows a module by another name."""
 
@@ -40,9 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         code: int = import_module(f"monitor.commands.{options.verb}").run(options)
-        sys.stdout.flush()
     except BrokenPipeError:
-        _abandon_stdout()
         return 0
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -50,8 +45,6 @@ def main(arguments: list[str] | None = None) -> int:
         if not isinstance(error, MonitorError) and getattr(options, "log_level", None) == "debug":
             raise
         message, code = _explain(error)
-        if code == OutputFailedError.exit_code:
-            _abandon_stdout()
         print(f"ser-monitor: error: {message}", file=sys.stderr)
     return code
 
@@ -61,17 +54,9 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
         error = MissingDependencyError(_PIP_NAMES.get(package, package), error)
-    if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
-        error = OutputFailedError(f"stdout cannot be written: {error.strerror}")
     if isinstance(error, MonitorError):
         return str(error), error.exit_code
     return f"internal error: {type(error).__name__}: {error} (--log-level debug shows where)", _INTERNAL
-
-
-def _abandon_stdout() -> None:
-    """Nobody takes our output. Python flushes stdout once more at exit: give it somewhere to go."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

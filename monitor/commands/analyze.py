@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +16,7 @@ from monitor.assembly import load_model, make_pipeline
 from monitor.commands.options import settings_of
 from monitor.errors import BadAudioError, MonitorError, NoInputError, PermissionDeniedError
 from monitor.logs import set_up_logging
+from monitor.sinks.output import print_line
 from monitor.sources.audiofile import AudioFile
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class _JsonLines:
         self._with_segments = with_segments
 
     def add(self, result: FileResult) -> None:
-        print(json.dumps(result.to_dict(with_segments=self._with_segments), ensure_ascii=False), flush=True)
+        print_line(json.dumps(result.to_dict(with_segments=self._with_segments), ensure_ascii=False))
 
 
 class _Csv:
@@ -87,26 +88,20 @@ class _Csv:
     def __init__(self, labels: tuple[str, ...], *, with_segments: bool) -> None:
         self._labels = labels
         self._with_segments = with_segments
-        self._writer = csv.writer(sys.stdout, lineterminator="\n")
-        what = ["start_s", "end_s"] if with_segments else ["speech_s", "duration_s"]
-        self._writer.writerow(["file", "emotion", "confidence", *what, *labels, "reason"])
+        self._times = ("start_s", "end_s") if with_segments else ("speech_s", "duration_s")
+        self._row(["file", "emotion", "confidence", *self._times, *labels, "reason"])
 
     def add(self, result: FileResult) -> None:
-        row = result.to_dict(with_segments=True)
-        for part in row["segments"] if self._with_segments and row["segments"] else [row]:
+        whole = result.to_dict(with_segments=True)
+        for part in whole["segments"] if self._with_segments and whole["segments"] else [whole]:
             scores = part["scores"] or {}
-            times = ("start_s", "end_s") if self._with_segments else ("speech_s", "duration_s")
-            self._writer.writerow(
-                [
-                    result.file,
-                    part["emotion"] or "",
-                    _blank(part["confidence"]),
-                    *(_blank(part.get(key)) for key in times),
-                    *(_blank(scores.get(label)) for label in self._labels),
-                    result.reason,
-                ]
-            )
-        sys.stdout.flush()
+            numbers = [part["confidence"], *(part.get(key) for key in self._times), *map(scores.get, self._labels)]
+            self._row([result.file, part["emotion"], *numbers, result.reason])
+
+    def _row(self, cells: list[str | float | None]) -> None:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(cells)
+        print_line(line.getvalue())
 
 
 class _Text:
@@ -117,10 +112,6 @@ class _Text:
 
     def add(self, result: FileResult) -> None:
         verdict = f"{result.emotion} {result.confidence:.2f}" if result.emotion else f"- ({result.reason})"
-        print(f"{result.file}: {verdict}, {result.speech_s:.1f} s of speech in {result.duration_s:.1f} s", flush=True)
+        print_line(f"{result.file}: {verdict}, {result.speech_s:.1f} s of speech in {result.duration_s:.1f} s")
         for s in result.segments if self._with_segments else ():
-            print(f"  {s.start_s:8.2f} - {s.end_s:8.2f} s  {s.emotion} {s.confidence:.2f}", flush=True)
-
-
-def _blank(value: float | None) -> float | str:
-    return "" if value is None else value
+            print_line(f"  {s.start_s:8.2f} - {s.end_s:8.2f} s  {s.emotion} {s.confidence:.2f}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.errors import NoInputError
+from monitor.sinks.output import print_line
 from monitor.sources.microphone import input_devices
 
 if TYPE_CHECKING:
@@ -23,5 +24,5 @@ def run(_options: argparse.Namespace) -> int:
     width = max(len(device.name) for device in devices)
     for device in devices:
         mark = "  (default)" if device.is_default else ""
-        print(f"{device.name:<{width}}  {device.host_api}, {device.channels} ch, {device.rate_hz} Hz{mark}")
+        print_line(f"{device.name:<{width}}  {device.host_api}, {device.channels} ch, {device.rate_hz} Hz{mark}")
     return 0

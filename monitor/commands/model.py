@@ -11,6 +11,7 @@ from monitor.assembly import load_model, model_path
 from monitor.card import read_model_file
 from monitor.commands.options import settings_of
 from monitor.logs import set_up_logging
+from monitor.sinks.output import print_line
 
 if TYPE_CHECKING:
     import argparse
@@ -29,14 +30,14 @@ def run(options: argparse.Namespace) -> int:
     path = model_path(settings)
     if options.action == "verify":
         model = load_model(settings)
-        print(f"{path}: ok, {model.identity}: hash, card, shapes and probe agree")
+        print_line(f"{path}: ok, {model.identity}: hash, card, shapes and probe agree")
         return 0
     file = read_model_file(path)
     if options.json:
-        print(json.dumps(msgspec.to_builtins(file.card), ensure_ascii=False, indent=1))
+        print_line(json.dumps(msgspec.to_builtins(file.card), ensure_ascii=False, indent=1))
     else:
-        print(f"{path}\n{file.identity}, {len(file.flatbuffer)} bytes, {file.card.quantisation}")
-        print("\n".join(_lines(file.card)))
+        print_line(f"{path}\n{file.identity}, {len(file.flatbuffer)} bytes, {file.card.quantisation}")
+        print_line("\n".join(_lines(file.card)))
     return 0
 
 

@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.text import Text
 
 from monitor.records import UNCERTAIN, EmotionEvent, Gap
+from monitor.sinks.output import output_errors
 from monitor.sinks.panel import LivePanel, bar, colours, fit, label_column, percent
-from monitor.sinks.stdout import output_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,16 +6,13 @@ What is drawn for people lies in `pretty.py`, imported only when it is wanted: p
 from __future__ import annotations
 
 import io
-import os
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from monitor.errors import MissingDependencyError, OutputFailedError
+from monitor.sinks.output import output_errors
 from monitor.sinks.schema import to_json_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from monitor.records import Report
     from monitor.sinks import Sink
 
@@ -74,35 +71,3 @@ class JsonLines:
 
     def close(self) -> None:
         """Nothing is held back."""
-
-
-@contextmanager
-def output_errors(stream: IO[str]) -> Iterator[None]:
-    """Lets go of the stream after a failed write, and says so in the program's own words.
-
-    Raises:
-        OutputFailedError: writing failed.
-        BrokenPipeError: nobody reads any more.
-    """
-    try:
-        yield
-    except BrokenPipeError:
-        _let_go(stream)
-        raise
-    except OSError as error:
-        _let_go(stream)
-        reason = error.strerror or str(error)
-        message = f"standard output cannot be written: {reason}; give it room or another place"
-        raise OutputFailedError(message) from error
-
-
-def _let_go(stream: IO[str]) -> None:
-    # What the stream still holds is flushed when the interpreter exits; were that to fail again, the exit status
-    # would be 120 and a complaint would land on stderr. So it goes nowhere.
-    try:
-        descriptor = stream.fileno()
-    except (OSError, ValueError):
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
