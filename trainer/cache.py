@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from trainer.corpora import Utterance
     from trainer.recipe import Recipe
 
-_VERSION = 1
+_VERSION = 2
 """Raise it when the code below computes other numbers."""
 _SHARD_CLIPS = 64
 _SPAN_LEVEL_DBFS = -26.0
@@ -49,6 +49,8 @@ class CachedCopies:
 
     energies: NDArray[np.float16]
     """float16, shape (all frames, filters): natural log filterbank energies; a step of 2^-6 at most."""
+    twins: NDArray[np.float16] | None
+    """The same of each copy's twin, frame by frame; None where the recipe has no stage `twin`."""
     clip: NDArray[np.int64]
     """int64, shape (copies,): number of the utterance."""
     start: NDArray[np.int64]
@@ -97,10 +99,21 @@ def _key(utterances: Sequence[Utterance], recipe: Recipe) -> str:
     augment = recipe.augment
     parts = (
         _VERSION, recipe.seed, recipe.features, augment.lead_s, augment.tail_s,
-        augment.plain, augment.voice, augment.recording,
+        augment.plain, augment.voice, augment.recording, augment.level, augment.twin,
         [(u.name, recipe.corpora[u.corpus].copies, u.path.stat().st_size) for u in utterances],
     )  # fmt: skip
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Copy:
+    """One version of a clip."""
+
+    energies: NDArray[np.float16]
+    twin: NDArray[np.float16] | None
+    first: int
+    """Frame in which the speech begins."""
+    last: int
 
 
 class _Maker:
@@ -112,9 +125,11 @@ class _Maker:
         self._plain = waveform_chain(recipe.augment.plain, root)
         self._voice = waveform_chain(recipe.augment.voice, root)
         self._recording = waveform_chain(recipe.augment.recording, root)
+        self._level = waveform_chain(recipe.augment.level, root)
+        self._twin = waveform_chain(recipe.augment.twin, root)
 
-    def copies(self, utterance: Utterance) -> list[tuple[NDArray[np.float16], int, int]]:
-        """(energies, first frame of the speech, last) of each copy."""
+    def copies(self, utterance: Utterance) -> list[_Copy]:
+        """All copies of a clip; the first is plain."""
         samples = read_clip(utterance.path, self._spec.rate_hz)
         span = self._span(samples)
         name = zlib.crc32(utterance.name.encode())
@@ -122,25 +137,30 @@ class _Maker:
         # A generator for each copy: the same numbers whichever process computes them, in whatever order.
         rngs = [np.random.default_rng([self._recipe.seed, name, copy]) for copy in range(n_copies)]
         floats = samples.astype(np.float32)
-        plain = self._copy(floats, span, [], self._plain, rngs[0])
-        return [plain, *(self._copy(floats, span, self._voice, self._recording, rng) for rng in rngs[1:])]
+        plain = self._copy(floats, span, ([], [], self._plain), rngs[0])
+        stages = self._voice, self._recording, self._level
+        return [plain, *(self._copy(floats, span, stages, rng) for rng in rngs[1:])]
 
     def _copy(
         self,
         samples: NDArray[np.float32],
         span: tuple[float, float],
-        voice: Sequence[WaveformAugmentation],
-        recording: Sequence[WaveformAugmentation],
+        stages: tuple[Sequence[WaveformAugmentation], ...],
         rng: np.random.Generator,
-    ) -> tuple[NDArray[np.float16], int, int]:
+    ) -> _Copy:
         rate_hz, augment = self._spec.rate_hz, self._recipe.augment
+        voice, recording, level = stages
         clip = _applied(voice, samples, rate_hz, rng)
         lead, tail = int(augment.lead_s * rate_hz), int(augment.tail_s * rate_hz)
         padded = np.pad(clip / np.float32(speech_level(clip, rate_hz)), (lead, tail))
-        heard = _applied(recording, padded, rate_hz, rng)
-        energies = features_of(heard.astype(np.float64), self._spec).astype(np.float16)
         first, last = (int((lead + share * len(clip)) / self._spec.hop_samples) for share in span)
-        return energies, first, last
+        heard = _applied(recording, padded, rate_hz, rng)
+        energies = self._energies(_applied(level, heard, rate_hz, rng))
+        twin = self._energies(_applied(self._twin, heard, rate_hz, rng)) if self._twin else None
+        return _Copy(energies, twin, first, last)
+
+    def _energies(self, samples: NDArray[np.float32]) -> NDArray[np.float16]:
+        return features_of(samples.astype(np.float64), self._spec).astype(np.float16)
 
     def _span(self, samples: NDArray[np.int16]) -> tuple[float, float]:
         """Where the speech lies, as shares of the clip."""
@@ -171,23 +191,30 @@ def _open_worker(recipe: Recipe, root: Path) -> None:
 
 def _write_shard(task: tuple[Path, tuple[Utterance, ...]]) -> None:
     path, utterances = task
-    copies = [(i, *copy) for i, utterance in enumerate(utterances) for copy in _maker[0].copies(utterance)]
-    n_frames = [len(energies) for _, energies, _, _ in copies]
-    table = np.array([(i, n, first, last) for (i, _, first, last), n in zip(copies, n_frames, strict=True)], np.int64)
+    copies = [(i, copy) for i, utterance in enumerate(utterances) for copy in _maker[0].copies(utterance)]
+    table = np.array([(i, len(copy.energies), copy.first, copy.last) for i, copy in copies], np.int64)
+    arrays = {"energies": np.concatenate([copy.energies for _, copy in copies])}
+    twins = [copy.twin for _, copy in copies if copy.twin is not None]
+    if twins:
+        arrays["twins"] = np.concatenate(twins)
     unfinished = path.with_suffix(".part")
     with unfinished.open("wb") as file:
-        np.savez(file, energies=np.concatenate([energies for _, energies, _, _ in copies]), table=table)
+        np.savez(file, table=table, **arrays)
     # Renaming is atomic: a shard is whole or not there.
     unfinished.replace(path)
 
 
 def _join(paths: Sequence[Path]) -> CachedCopies:
     energies: list[NDArray[np.float16]] = []
+    twins: list[NDArray[np.float16]] = []
     tables: list[NDArray[np.int64]] = []
     for i, path in enumerate(paths):
         with np.load(path) as shard:
             energies.append(shard["energies"])
+            if "twins" in shard:
+                twins.append(shard["twins"])
             tables.append(shard["table"] + np.array([i * _SHARD_CLIPS, 0, 0, 0]))
     clip, n_frames, first, last = np.concatenate(tables).T
     start = np.concatenate([[0], np.cumsum(n_frames)[:-1]])
-    return CachedCopies(np.concatenate(energies), clip, start, n_frames, first, last)
+    joined_twins = np.concatenate(twins) if twins else None
+    return CachedCopies(np.concatenate(energies), joined_twins, clip, start, n_frames, first, last)

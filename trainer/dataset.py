@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     FrontEndFunction = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
-_WINDOWS, _MAPS = 0, 1
+_WINDOWS, _MAPS, _ENERGIES = 0, 1, 2
 """Streams of random numbers within one batch."""
 
 
@@ -56,30 +56,43 @@ class Batches:
         self._shares = _shares(self._keys, recipe)
         self._energies_chain = energies_chain(recipe.augment.energies)
         self._maps_chain = maps_chain(recipe.augment.maps)
-        self._drawn: tuple[int, NDArray[np.float32], NDArray[np.float32]] | None = None
+        self._drawn: tuple[int, list[NDArray[np.float32]], NDArray[np.float32]] | None = None
 
     def batch(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Batch `number`, from 0.
 
         Returns:
-            Maps, float32 (batch, frames, filters), and targets, float32 (batch, labels), rows with sum 1.
+            Maps, float32 (batch, frames, filters), and targets, float32 (batch, labels), rows with sum 1. Where copies
+            have twins, the first half of the rows and the second half are twins in the same order.
         """
-        maps, targets = self._windows(number // self._recipe.sampling.draws_per_window)
+        halves, targets = self._windows(number // self._recipe.sampling.draws_per_window)
+        made = [self._masked(maps, targets, number) for maps in halves]
+        return np.concatenate([maps for maps, _ in made]), np.concatenate([mixed for _, mixed in made])
+
+    def _masked(
+        self, maps: NDArray[np.float32], targets: NDArray[np.float32], number: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Stage `maps`; twins get the same masks and partners, from the same random numbers."""
         rng = np.random.default_rng([self._recipe.seed, number, _MAPS])
         for augmentation in self._maps_chain:
             maps, targets = augmentation(maps, targets, rng)
         return maps.astype(np.float32, copy=False), targets
 
-    def _windows(self, draw: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The windows of one draw behind the front-end; the last draw is kept for its next use."""
+    def _windows(self, draw: int) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
+        """The windows of one draw, and their twins', behind the front-end; the last draw is kept for its next use."""
         if self._drawn is None or self._drawn[0] != draw:
             rng = np.random.default_rng([self._recipe.seed, draw, _WINDOWS])
             rows, targets = self._choose(rng)
-            energies = self._cut(rows, rng)
-            for augmentation in self._energies_chain:
-                energies = augmentation(energies, rng)
-            self._drawn = draw, self._front_end(energies.astype(np.float32, copy=False)), targets
+            halves = [self._front_end(self._altered(energies, draw)) for energies in self._cut(rows, rng)]
+            self._drawn = draw, halves, targets
         return self._drawn[1], self._drawn[2]
+
+    def _altered(self, energies: NDArray[np.float32], draw: int) -> NDArray[np.float32]:
+        """Stage `energies`; the same for twins."""
+        rng = np.random.default_rng([self._recipe.seed, draw, _ENERGIES])
+        for augmentation in self._energies_chain:
+            energies = augmentation(energies, rng)
+        return energies.astype(np.float32, copy=False)
 
     def _choose(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Numbers of copies, int64 (batch,), and targets."""
@@ -93,21 +106,36 @@ class Batches:
             targets[i, self._keys[key][1]] = 1
         return rows, targets
 
-    def _cut(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
-        """One window of each copy, between its frames by linear interpolation, float32 (batch, frames, filters)."""
+    def _cut(self, rows: NDArray[np.int64], rng: np.random.Generator) -> list[NDArray[np.float32]]:
+        """One window of each copy, float32 (batch, frames, filters), and one of each twin where there are any."""
         copies, sampling = self._copies, self._recipe.sampling
         first = copies.speech_start[rows] + sampling.first_end_frames
         last = np.maximum(copies.speech_end[rows] + sampling.last_end_frames, first + 1)
         end = first + (last - first) * rng.random(len(rows)) ** sampling.end_power
         pace = rng.uniform(1 - sampling.stretch, 1 + sampling.stretch, len(rows))
+        windows = [self._interpolate(copies.energies, rows, end, pace)]
+        if copies.twins is not None:
+            shift = sampling.twin_shift_frames
+            windows.append(self._interpolate(copies.twins, rows, end + rng.uniform(-shift, shift, len(rows)), pace))
+        return windows
+
+    def _interpolate(
+        self,
+        energies: NDArray[np.float16],
+        rows: NDArray[np.int64],
+        end: NDArray[np.float64],
+        pace: NDArray[np.float64],
+    ) -> NDArray[np.float32]:
+        """Windows that end at frames `end` and take steps of `pace` frames, float32 (batch, frames, filters)."""
+        copies = self._copies
         at = end[:, None] - np.arange(self._n_frames - 1, -1, -1) * pace[:, None]
         # Before the copy and behind it, its first and last frame go on.
         at = np.clip(at, 0, copies.n_frames[rows][:, None] - 1.001)
         below = at.astype(np.int64)
         share = (at - below).astype(np.float32)[..., None]
         below += copies.start[rows][:, None]
-        frames = copies.energies[below].astype(np.float32)
-        following = copies.energies[below + 1].astype(np.float32)
+        frames = energies[below].astype(np.float32)
+        following = energies[below + 1].astype(np.float32)
         between: NDArray[np.float32] = frames + (following - frames) * share
         return between
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from monitor.errors import ConfigError
 from trainer.augment import energies_chain, maps_chain, waveform_chain
 from trainer.cache import cached_copies
 from trainer.dataset import Batches
@@ -77,8 +78,11 @@ def check_chains(recipe: Recipe) -> None:
     Raises:
         ConfigError: naming the entry.
     """
-    for stage in (recipe.augment.plain, recipe.augment.voice, recipe.augment.recording):
+    augment = recipe.augment
+    for stage in (augment.plain, augment.voice, augment.recording, augment.level, augment.twin):
         waveform_chain(stage, None)
+    if bool(recipe.training.consistency) != bool(augment.twin):
+        raise ConfigError("training.consistency and the stage augment.twin go together; found one without the other")
     energies_chain(recipe.augment.energies)
     maps_chain(recipe.augment.maps)
 

@@ -76,9 +76,12 @@ class AugmentTable(_Table, frozen=True, kw_only=True):
     Attributes:
         lead_s: digital silence before each clip.
         tail_s: digital silence after it.
-        plain: stage `recording` of the plain copy.
+        plain: what the plain copy goes through instead of `voice`, `recording` and `level`.
         voice: on the clip alone.
         recording: on the clip with the silence around it.
+        level: after it, the recorder's level.
+        twin: in place of `level`, for a second version of the same copy; the network is taught to answer both alike,
+            see `TrainingTable.consistency`. Empty: copies have no twin.
         energies: on the log filterbank energies of each drawn window.
         maps: on batches behind the front-end.
     """
@@ -88,6 +91,8 @@ class AugmentTable(_Table, frozen=True, kw_only=True):
     plain: tuple[Settings, ...] = ()
     voice: tuple[Settings, ...] = ()
     recording: tuple[Settings, ...] = ()
+    level: tuple[Settings, ...] = ()
+    twin: tuple[Settings, ...] = ()
     energies: tuple[Settings, ...] = ()
     maps: tuple[Settings, ...] = ()
 
@@ -99,6 +104,7 @@ class SamplingTable(_Table, frozen=True, kw_only=True):
         first_end_frames: a window ends at least so long after the speech began.
         last_end_frames: and at most so long after it ended.
         end_power: below 1 draws late ends more often; 1 is uniform.
+        twin_shift_frames: the window of a twin ends up to so much earlier or later.
         stretch: windows are played slower or faster by up to this share.
         draws_per_window: times a drawn batch is used, each time with other `maps` augmentations.
     """
@@ -106,6 +112,7 @@ class SamplingTable(_Table, frozen=True, kw_only=True):
     first_end_frames: int = 100
     last_end_frames: int = 50
     end_power: Positive = 1.0
+    twin_shift_frames: NotNegative = 0.0
     stretch: Share = 0.0
     draws_per_window: Count = 1
 
@@ -119,6 +126,7 @@ class TrainingTable(_Table, frozen=True, kw_only=True):
         first_rate: learning rate at step 0, relative.
         last_rate: at the end, relative.
         clip_norm: longest gradient of one variable.
+        consistency: weight of the divergence between the answers to a window and to its twin.
         averaging: share of the past in the average of the weights; 0 is off.
         renormalise_batches: batches by which batch normalisation is measured anew for the averaged weights.
         validate_every: steps between two looks at the validation speakers.
@@ -135,6 +143,7 @@ class TrainingTable(_Table, frozen=True, kw_only=True):
     weight_decay: NotNegative = 2e-3
     clip_norm: Positive = 2.0
     label_smoothing: Share = 0.1
+    consistency: NotNegative = 0.0
     averaging: Share = 0.999
     renormalise_batches: Annotated[int, Meta(ge=0)] = 80
     validate_every: Count = 600

@@ -140,7 +140,10 @@ class Trainer:
     def _train_step(self, maps: Any, targets: Any, past: Any) -> Any:
         variables = self._body.trainable_variables
         with tf.GradientTape() as tape:
-            loss = self._loss(targets, self._body(maps, training=True))
+            logits = self._body(maps, training=True)
+            loss = self._loss(targets, logits)
+            if self._recipe.training.consistency:
+                loss += self._recipe.training.consistency * _divergence(*tf.split(logits, 2))
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         for average, variable in zip(self._averages, variables, strict=True):
             average.assign(past * average + (1 - past) * variable.value)
@@ -205,6 +208,12 @@ def prefetched(make: Callable[[int], Any], start: int, stop: int) -> Iterator[An
         finally:
             for future in ahead:
                 future.cancel()
+
+
+def _divergence(one: Any, other: Any) -> Any:
+    """Symmetric Kullback-Leibler divergence (Jeffreys 1946) between the answers to twins; logits (batch, labels)."""
+    log_p, log_q = tf.nn.log_softmax(one), tf.nn.log_softmax(other)
+    return tf.reduce_mean(tf.reduce_sum((tf.exp(log_p) - tf.exp(log_q)) * (log_p - log_q), axis=-1))
 
 
 def _optimizer(table: TrainingTable) -> Any:

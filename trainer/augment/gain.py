@@ -35,8 +35,6 @@ class Gain(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         """float32 (n,) to float32 (n,) of whole numbers from -32768 to 32767."""
         del rate_hz
         overdriven = rng.random() < self.overdriven_probability
-        levels = (
-            (self.overdriven_min_dbfs, self.overdriven_max_dbfs) if overdriven else (self.min_dbfs, self.max_dbfs)
-        )
+        levels = (self.overdriven_min_dbfs, self.overdriven_max_dbfs) if overdriven else (self.min_dbfs, self.max_dbfs)
         gain = FULL_SCALE * 10 ** (rng.uniform(*levels) / 20)
         return to_int16(samples * np.float32(gain)).astype(np.float32)
