@@ -7,6 +7,7 @@ from monitor.pipeline.features.spec import FeatureSpec
 from trainer import cache
 from trainer.cache import cached_copies, energies_spec
 from trainer.dataset import Batches
+from trainer.experiment import check_chains
 from trainer.labels import label_scheme
 from trainer.material import gather, heard
 
@@ -32,7 +33,7 @@ def test_batches_depend_on_recipe_and_number_only(tiny, corpora_root, session_ca
 
 def test_batches_have_the_stated_shapes(tiny, corpora_root, session_cache):
     maps, targets = make_batches(tiny, corpora_root, session_cache).batch(5)
-    assert maps.shape == (8, 300, 40)
+    assert maps.shape == (16, 300, 40)  # eight windows and their twins
     assert maps.dtype == targets.dtype == np.float32
     assert np.isfinite(maps).all()
     np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
@@ -45,6 +46,33 @@ def test_two_draws_share_windows_but_not_masks(tiny, corpora_root, session_cache
     assert not np.array_equal(bare.batch(1)[0], bare.batch(2)[0])
     masked = make_batches(tiny, corpora_root, session_cache)
     assert not np.array_equal(masked.batch(0)[0], masked.batch(1)[0])
+
+
+def test_twins_differ_in_level_only(tiny, corpora_root, tmp_path):
+    gain = {"name": "gain", "min_dbfs": -40.0, "max_dbfs": -30.0}
+    augment = msgspec.structs.replace(tiny.augment, recording=(), level=(gain,), twin=(gain,))
+    sampling = msgspec.structs.replace(tiny.sampling, twin_shift_frames=0.0)
+    maps, targets = make_batches(tiny.replaced(augment=augment, sampling=sampling), corpora_root, tmp_path).batch(0)
+    np.testing.assert_array_equal(targets[:8], targets[8:])
+    loud = maps[:8] > 0.8  # far above the rounding of 16 bits, in the same masks and mixtures
+    shift = np.where(loud, maps[:8] - maps[8:], np.nan).reshape(8, -1)
+    assert np.nanstd(shift, axis=1).max() < 0.02
+    assert np.abs(np.nanmedian(shift, axis=1)).max() > 0.02
+
+
+def test_without_a_twin_stage_there_are_no_twins(tiny, corpora_root, tmp_path):
+    augment = msgspec.structs.replace(tiny.augment, twin=())
+    maps, targets = make_batches(tiny.replaced(augment=augment), corpora_root, tmp_path).batch(0)
+    assert len(maps) == len(targets) == 8
+
+
+def test_consistency_needs_twins_and_twins_consistency(tiny):
+    for changes in (
+        {"augment": msgspec.structs.replace(tiny.augment, twin=())},
+        {"training": msgspec.structs.replace(tiny.training, consistency=0.0)},
+    ):
+        with pytest.raises(ConfigError, match="go together"):
+            check_chains(tiny.replaced(**changes))
 
 
 def test_another_seed_draws_other_batches(tiny, corpora_root, session_cache, tmp_path):
