@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -121,12 +120,28 @@ def whole_process(clip: NDArray[np.int16], rate_hz: int) -> None:
         result = run("analyze", "--json", str(path))
         wall_s = time.perf_counter() - before
         duration_s = json.loads(result)["duration_s"]
-    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     row("analyze: real-time factor", wall_s / duration_s, f"({duration_s:.0f} s in {wall_s:.2f} s, start included)")
     before = time.perf_counter()
     run("--input", "demo", "--format", "json")
     row("clip to events, start included", time.perf_counter() - before, f"s for {len(clip) / rate_hz:.0f} s of audio")
-    row("peak memory", peak_mb, "MB resident")
+    row("peak memory, clip as JSON", peak_mb("--input", "demo", "--format", "json"), "MB resident")
+    row("peak memory, analyze", peak_mb("analyze", "--json", str(clip_path())), "MB resident")
+
+
+LAUNCHER = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def peak_mb(*arguments: str) -> float:
+    """Peak resident memory of the program in MB (Linux: the kernel counts kB).
+
+    By a small launcher: a child begins with the peak of the process that started it.
+    """
+    command = [sys.executable, "-S", "-c", LAUNCHER, sys.executable, "-m", "monitor.cli", *arguments]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024
 
 
 def row(name: str, value: float, unit: str) -> None:

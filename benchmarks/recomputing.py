@@ -6,6 +6,7 @@ so the difference is the features alone.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,28 +23,35 @@ if TYPE_CHECKING:
     from monitor.pipeline.windows import WindowRule
 
 
+_SPARE_SAMPLES = 1024
+"""A window ends up to a VAD frame before the newest sample."""
+
+
 class RecomputedWindows(Windows):
     """Windows whose features are computed from the samples of the whole window each time."""
 
     def __init__(self, spec: FeatureSpec, rule: WindowRule) -> None:
         """As the original, plus a window of samples."""
         super().__init__(spec, rule)
-        self._samples = np.zeros(self._window_samples, dtype=np.int16)
+        self._blocks: deque[NDArray[np.int16]] = deque()
         self._end = 0
 
     def push(self, samples: NDArray[np.int16], end: int, *, voiced: bool) -> None:
-        """Keep the last window of samples, one VAD frame more than needed."""
+        """Keep the last window of samples, some VAD frames more than needed."""
         super().push(samples, end, voiced=voiced)
-        self._samples = np.concatenate([self._samples, samples])[-self._window_samples - len(samples) :]
+        self._blocks.append(samples)
+        if len(self._blocks) * len(samples) > self._window_samples + _SPARE_SAMPLES:
+            self._blocks.popleft()
         self._end = end
 
     def _roll(self, last_frame: int) -> None:
         spec = self._spec
         self._stream.skip(last_frame + 1 - self._stream.next_frame)
-        behind = self._end - (last_frame * spec.hop_samples + spec.frame_samples)
-        end = len(self._samples) - behind
+        window_end = last_frame * spec.hop_samples + spec.frame_samples
+        kept = np.concatenate([np.zeros(self._window_samples, dtype=np.int16), *self._blocks])
+        end = len(kept) - (self._end - window_end)
         self._values = psf.mfcc(
-            self._samples[end - self._window_samples : end],
+            kept[end - self._window_samples : end],
             spec.rate_hz,
             spec.frame_samples / spec.rate_hz,
             spec.hop_samples / spec.rate_hz,

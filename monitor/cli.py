@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import signal
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -34,29 +36,43 @@ NOTICE = (
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse, run the verb, and turn errors into one line and an exit code."""
+    _prepare_streams()
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the daemon takes over
         code: int = import_module(f"monitor.commands.{options.verb}").run(options)
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return 0 if options.verb == "run" else _INTERRUPTED
     except Exception as error:
-        if not isinstance(error, MonitorError) and getattr(options, "log_level", None) == "debug":
+        if not isinstance(error, MonitorError | ImportError) and getattr(options, "log_level", None) == "debug":
             raise
         message, code = _explain(error)
-        print(f"ser-monitor: error: {message}", file=sys.stderr)
+        print(f"ser-monitor: error: {' '.join(message.split())}", file=sys.stderr)
     return code
 
 
+def _prepare_streams() -> None:
+    """UTF-8 where programs read, whatever the locale says; and somewhere to write where stderr is closed."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors="replace")
+        else:
+            # File names may hold undecodable bytes: they come out as they were.
+            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
+
+
 def _explain(error: Exception) -> tuple[str, int]:
-    """One line and an exit code."""
-    if isinstance(error, ModuleNotFoundError):
+    """What to say, and an exit code."""
+    if isinstance(error, ImportError):
         package = (error.name or "").partition(".")[0]
-        error = MissingDependencyError(_PIP_NAMES.get(package, package), error)
+        error = MissingDependencyError(_PIP_NAMES.get(package, package) or "?", error)
     if isinstance(error, MonitorError):
         return str(error), error.exit_code
-    return f"internal error: {type(error).__name__}: {error} (--log-level debug shows where)", _INTERNAL
+    return f"internal error: {type(error).__name__}: {error}", _INTERNAL
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -93,21 +109,28 @@ def _run_options() -> argparse.ArgumentParser:
     group.add_argument(
         "--input",
         default="mic",
+        type=_not_empty,
         metavar="mic|FILE|-|demo",
         help="microphone, a recording, raw s16le on standard input, or the bundled clip; default: mic",
     )
-    group.add_argument("--device", metavar="NAME", help="part of a name that `ser-monitor devices` prints")
+    group.add_argument(
+        "--device", type=_not_empty, metavar="NAME", help="part of a name that `ser-monitor devices` prints"
+    )
     group.add_argument("--realtime", action="store_true", help="play a recording at its own pace")
     group.add_argument("--start-time", metavar="ISO8601", help="when a recording began; default: now")
-    group.add_argument("--rate", type=_positive, default=16000, metavar="HZ", help="of `--input -`; default: 16000")
-    group.add_argument("--channels", type=_positive, default=1, metavar="N", help="of `--input -`; default: 1")
+    group.add_argument("--rate", type=_positive, metavar="HZ", help="of `--input -`; default: 16000")
+    group.add_argument("--channels", type=_positive, metavar="N", help="of `--input -`; default: 1")
     _add_common(group)
     return options
 
 
 def _add_common(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument("--config", metavar="FILE", help="a TOML file; default: the user's, then the system's")
-    parser.add_argument("--model", metavar="FILE", help="a .tflite exported by ser-train; default: the shipped one")
+    parser.add_argument(
+        "--config", type=_not_empty, metavar="FILE", help="a TOML file; default: the user's, then the system's"
+    )
+    parser.add_argument(
+        "--model", type=_not_empty, metavar="FILE", help="a .tflite exported by ser-train; default: the shipped one"
+    )
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
 
 
@@ -125,6 +148,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help="default: the configured or the shipped model")
     parser.add_argument("--json", action="store_true", help="the whole card as JSON")
     _add_common(parser)
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("found an empty text; is a shell variable unset?")
+    return text
 
 
 def _positive(text: str) -> int:

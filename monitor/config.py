@@ -78,7 +78,16 @@ class DecisionSettings(Table, frozen=True):
     min_dwell_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 0.6
     """An emotion is kept at least so long."""
     max_events_per_min: Annotated[int, Meta(ge=0)] = 60
-    """Events a minute at most; 0 is no limit. A segment that gets a `new` always gets its `end`."""
+    """Events a minute at most, 2 or more; 0 is no limit. A segment that gets a `new` always gets its `end`."""
+
+    def __post_init__(self) -> None:
+        """Refuse a limit that no segment fits into.
+
+        Raises:
+            ValueError: naming it.
+        """
+        if self.max_events_per_min == 1:
+            raise ValueError("max_events_per_min is 1, wanted 0 or at least 2: every `new` is followed by an `end`")
 
 
 class LogSettings(Table, frozen=True):
@@ -91,7 +100,7 @@ class Settings(Table, frozen=True):
     """Everything that can be set; see the tables."""
 
     schema_version: Literal[1] = 1
-    node: Annotated[str, Meta(min_length=1, pattern=r"^[^/+#\s]+$")] = msgspec.field(default_factory=host_name)
+    node: Annotated[str, Meta(min_length=1, pattern=r"^[^/+#\s]+\Z")] = msgspec.field(default_factory=host_name)
     """Name of this monitor in events; default: the host name."""
     audio: AudioSettings = AudioSettings()
     vad: VadSettings = VadSettings()
@@ -137,6 +146,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise PermissionDeniedError(f"{path}: this user may not read it; check its owner and mode") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
         raise ConfigError(f"{path}: not a TOML file: {error}") from None
+    except OSError as error:
+        raise NoInputError(f"{path}: the configuration cannot be read: {error.strerror}") from None
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -148,6 +159,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         node = tree
         for table in tables:
             node = node.setdefault(table, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"environment: {name} names a key in '{table}', which is set to a value itself")
         node[key] = value
     return tree
 

@@ -14,7 +14,7 @@ import logging
 import signal
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from monitor.errors import MonitorError
 from monitor.host import elapsed_s
@@ -23,7 +23,7 @@ from monitor.sinks.outbox import Outbox
 from monitor.sinks.schema import event_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from monitor.clock import StreamClock
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from monitor.sources import Source
 
 STOP_TIMEOUT_S = 2.0
-"""For the worker, and again for the sinks: together below the 5 s in which a stop must end."""
+"""For the worker, and again for each sink: together below the 5 s in which a stop must end."""
+_LOOK_S = 0.1
+"""How soon a signal is noticed: threading's own waits are not ended by signals."""
 _LOSS_LOG_S = 60.0
 
 log = logging.getLogger(__name__)
@@ -53,9 +55,10 @@ class Daemon:
         self._identity = identity
         self._over = threading.Event()
         self._stop_asked = False
-        self._outboxes = [Outbox(sink, self._over.set, lossless=not source.live) for sink in sinks]
+        self._outboxes = [Outbox(sink, self._over.set, lossless=source.waits) for sink in sinks]
         self._worker = threading.Thread(target=self._work, name="worker", daemon=True)
         self._failure: Exception | None = None
+        self._segment_start_s = 0.0
         self._unsaid_samples = 0
         self._loss_said_at_s = float("-inf")
 
@@ -69,13 +72,12 @@ class Daemon:
             MonitorError: the source or a sink failed.
             BrokenPipeError: the reader of stdout is gone.
         """
-        previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        previous = {number: signal.signal(number, self._on_signal) for number in _stop_signals()}
         try:
             for outbox in self._outboxes:
                 outbox.start()
             self._worker.start()
-            # A wait without a limit would keep signals from being handled on Windows.
-            while not self._over.wait(0.5):
+            while not (self._stop_asked or self._over.wait(_LOOK_S)):
                 pass
             clean = self._shut_down()
         finally:
@@ -85,23 +87,33 @@ class Daemon:
         return clean
 
     def stop(self) -> None:
-        """Ask for the end; open speech gets its `end` first."""
+        """Ask for the end, from any thread; open speech gets its `end` first."""
+        # A plain attribute: a signal handler that took a lock could wait for the very thread it interrupts.
         self._stop_asked = True
-        self._source.stop()
-        self._over.set()
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        log.debug("signal %d: stopping", number)
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.stop()
 
     def _shut_down(self) -> bool:
         self._source.stop()
-        self._worker.join(STOP_TIMEOUT_S)
-        # A recording that ended by itself is delivered to its last event, however slow the reader is;
-        # the reader of a live stream, or of a stopped one, may hang for ever.
-        patience = STOP_TIMEOUT_S if self._source.live or self._stop_asked else threading.TIMEOUT_MAX
-        delivered = [outbox.close(patience) for outbox in self._outboxes]
-        return all(delivered) and not self._worker.is_alive()
+        delivered = [self._joined(self._worker.join, self._worker.is_alive)]
+        for outbox in self._outboxes:
+            outbox.finish()
+            delivered.append(self._joined(outbox.join, outbox.is_alive))
+        return all(delivered)
+
+    def _joined(self, join: Callable[[float], None], is_alive: Callable[[], bool]) -> bool:
+        """Wait for a thread to end; False where it hangs and is left behind.
+
+        A recording that ended by itself is delivered to its last event, however slow the reader is. The reader of a
+        live stream, or after a stop was asked for, may hang for ever.
+        """
+        patience_s = STOP_TIMEOUT_S
+        while is_alive() and patience_s > 0:
+            join(_LOOK_S)
+            if self._stop_asked or not self._source.waits:
+                patience_s -= _LOOK_S
+        return not is_alive()
 
     def _raise_failure(self) -> None:
         failures = [self._failure, *(outbox.failure for outbox in self._outboxes)]
@@ -147,10 +159,21 @@ class Daemon:
 
     def _report(self, events: list[PipelineEvent]) -> None:
         for event in events:
-            payload = event_payload(event, self._clock, self._identity) if isinstance(event, EmotionEvent) else None
+            payload = self._payload(event) if isinstance(event, EmotionEvent) else None
             report = Report(event, self._clock.wall_s(_sample_of(event)), payload)
             for outbox in self._outboxes:
                 outbox.offer(report)
+
+    def _payload(self, event: EmotionEvent) -> dict[str, Any]:
+        """What users see. The start of a segment is stamped once: the clock may know better by the time of its end."""
+        if event.type == "new":
+            self._segment_start_s = self._clock.wall_s(event.start_sample)
+        return event_payload(event, self._segment_start_s, self._clock, self._identity)
+
+
+def _stop_signals() -> list[signal.Signals]:
+    """SIGHUP too, where it exists: the terminal is gone."""
+    return [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
 
 
 def _sample_of(event: PipelineEvent) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import socket
 import sys
@@ -42,6 +43,16 @@ def clock_synced() -> bool | None:
     except (OSError, AttributeError):
         return None
     return 0 <= state != _TIME_ERROR
+
+
+def libsndfile_path(path: Path) -> str | bytes:
+    """A path as libsndfile takes it: any bytes on POSIX, wide characters on Windows."""
+    return str(path) if sys.platform == "win32" else os.fsencode(path)
+
+
+def is_closed_pipe(error: OSError) -> bool:
+    """Whether the reader of a pipe is gone; Windows calls that an invalid argument."""
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
 
 
 def portaudio_hint() -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import tempfile
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.resources import files
@@ -139,7 +138,7 @@ def probe_features(spec: FeatureSpec, window_frames: int) -> NDArray[np.float32]
 def _build(flatbuffer: bytes, threads: int, name: str | None) -> Any:
     interpreter_class = _interpreter_class(name)
     try:
-        with _native_stderr_to_log():
+        with _quiet_native_stderr():
             interpreter = interpreter_class(model_content=flatbuffer, num_threads=threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
@@ -163,17 +162,21 @@ def _interpreter_class(name: str | None) -> Any:
 
 
 @contextmanager
-def _native_stderr_to_log() -> Iterator[None]:
-    """Move what the interpreter's C++ side writes to stderr into the debug log: it would tear the live display."""
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as captured:
+def _quiet_native_stderr() -> Iterator[None]:
+    """Silence what the interpreter's C++ side writes to stderr: it would tear the live display; errors are raised."""
+    if log.isEnabledFor(logging.DEBUG):
+        yield
+        return
+    try:
         saved = os.dup(2)
-        os.dup2(captured.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            captured.seek(0)
-            for line in captured.read().decode(errors="replace").splitlines():
-                log.debug("interpreter: %s", line)
+    except OSError:  # stderr is closed: nothing to tear
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -102,7 +102,7 @@ class Estimate:
     label: str
     """A label of the model, or `uncertain`."""
     confidence: float
-    """The smoothed posterior of the most likely label, 0-1."""
+    """The smoothed posterior of the label, 0-1; of the most likely one where it is `uncertain`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,12 @@ class EmotionEvent:
     emotion: str
     """A label of the model, or `uncertain`."""
     confidence: float
-    """Score of the most likely label, 0-1."""
+    """Score of the emotion, 0-1; of the most likely label where it is `uncertain`."""
     scores: dict[str, float] = field(hash=False)
     """Label to probability. `new`, `update`: smoothed; `end`: mean posterior over the segment's windows."""
     start_sample: int = 0
     end_sample: int = 0
-    """`new`, `update`: end of the latest window; `end`: end of the last voiced frame."""
+    """`new`, `update`: how far the speech had been classified; `end`: end of the last voiced frame."""
     decided_sample: int = 0
     """How far the stream had been heard when this was decided: what latency is measured from."""
     speech_samples: int = 0

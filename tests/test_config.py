@@ -34,6 +34,8 @@ def test_flags_over_environment_over_file_over_defaults(file):
         ("[decision]\nmin_confidence = nan\n", ["min_confidence"]),
         ("[decision]\nsmoothing_s = inf\n", ["smoothing_s"]),
         ('node = "a/b"\n', ["node"]),
+        ('node = "kitchen\\n"\n', ["node"]),
+        ("[decision]\nmax_events_per_min = 1\n", ["max_events_per_min"]),
         ("[vad\n", ["not a TOML file"]),
         ("schema_version = 2\n", ["schema_version"]),
         ("vad = 3\n", ["vad"]),
@@ -54,6 +56,16 @@ def test_a_wrong_environment_variable_is_named(file):
         load_settings(file(""), {"SER_MONITOR__VAD__MODE": "loud"})
     with pytest.raises(ConfigError, match=r"environment.*mood"):
         load_settings(file(""), {"SER_MONITOR__VAD__MOOD": "1"})
+
+
+def test_a_variable_for_a_table_is_an_error(file):
+    with pytest.raises(ConfigError, match="SER_MONITOR__VAD__MODE"):
+        load_settings(file(""), {"SER_MONITOR__VAD": "3", "SER_MONITOR__VAD__MODE": "1"})
+
+
+def test_a_path_through_a_file_is_no_input(file):
+    with pytest.raises(NoInputError, match="cannot be read"):
+        load_settings(file("") / "config.toml", {})
 
 
 def test_a_file_that_is_asked_for_must_exist(tmp_path):

@@ -22,6 +22,7 @@ class Blocks:
 
     def __init__(self, blocks, live=False, endless=False):
         self._blocks, self.live, self._endless, self._stopped = blocks, live, endless, threading.Event()
+        self.waits = not live
 
     def blocks(self):
         for block in self._blocks:
@@ -39,6 +40,7 @@ class Blocks:
 
 class Recording:
     name = "recording"
+    events_only = False
 
     def __init__(self, error=None):
         self.reports, self._error = [], error

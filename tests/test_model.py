@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 
 import msgspec
 import numpy as np
@@ -184,3 +185,48 @@ def test_errors_are_one_line(rewrite):
     with pytest.raises(MonitorError) as caught:
         EmotionModel.load(rewrite(features=FeatureSpec(low_hz=60.0), affect={}))
     assert "\n" not in str(caught.value)
+
+
+def altered(shipped, tmp_path, member, content):
+    """The shipped model with one member of its archive replaced."""
+    path = tmp_path / "altered.tflite"
+    with zipfile.ZipFile(shipped_model()) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    path.write_bytes(shipped.flatbuffer)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, old in members.items():
+            archive.writestr(name, content if name == member else old)
+    return path
+
+
+def huge_npy():
+    return (
+        b"\x93NUMPY\x01\x00v\x00"
+        + b"{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000,), }".ljust(117)
+        + b"\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("member", "content"),
+    [
+        ("probe_features.npy", huge_npy()),
+        ("probe_features.npy", b"\x93NUMPY\x01\x00v\x00" + b"{'descr': ".ljust(118)),
+        ("probe_features.npy", b"PK\x05\x06" + b"\x00" * 18),
+        ("probe_posteriors.npy", b""),
+        ("card.json", b"{" * 100_000),
+        ("card.json", b"\x00" * (17 * 1024 * 1024)),
+    ],
+)
+def test_malformed_members_are_refused(shipped, tmp_path, member, content):
+    with pytest.raises(ModelError, match="no readable model card"):
+        read_model_file(altered(shipped, tmp_path, member, content))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"features": FeatureSpec(rate_hz=22050)}, "rate_hz is 22050"), ({"hop_frames": 2}, "every 20 ms")],
+)
+def test_a_card_the_gate_cannot_follow_is_refused(shipped, changes, reason):
+    with pytest.raises(ValueError, match=reason):
+        msgspec.structs.replace(shipped.card, **changes)

@@ -9,12 +9,19 @@ from monitor.records import LevelMeasured, Report
 from monitor.sinks.outbox import Outbox
 
 
-def report(n):
-    return Report(LevelMeasured(n, -20.0, -10.0), float(n))
+def report(n, payload=None):
+    return Report(LevelMeasured(n, -20.0, -10.0), float(n), payload)
+
+
+def close(outbox, timeout_s=5):
+    outbox.finish()
+    outbox.join(timeout_s)
+    return not outbox.is_alive()
 
 
 class Recording:
     name = "recording"
+    events_only = False
 
     def __init__(self, gate=None, fails_at=None):
         self.seen, self.gate, self.fails_at, self.closed = [], gate, fails_at, False
@@ -42,7 +49,7 @@ def test_everything_is_delivered_in_order_and_the_sink_closed():
     outbox, _ = outbox_of(sink)
     for n in range(500):
         outbox.offer(report(n))
-    assert outbox.close(5)
+    assert close(outbox)
     assert sink.seen == list(range(500))
     assert sink.closed
 
@@ -59,7 +66,7 @@ def test_a_stopped_reader_costs_the_oldest_and_blocks_nobody(caplog):
         outbox.offer(report(n))
     assert time.monotonic() - before < 1
     gate.set()
-    assert outbox.close(5)
+    assert close(outbox)
     assert outbox.n_dropped == 1000
     assert sink.seen == [0, *range(1001, 1101)]
     assert len(caplog.records) == 4  # at 1, 10, 100 and 1000
@@ -75,7 +82,7 @@ def test_lossless_waits_instead():
     assert feeder.is_alive()
     gate.set()
     feeder.join(5)
-    assert outbox.close(5)
+    assert close(outbox)
     assert (sink.seen, outbox.n_dropped) == (list(range(300)), 0)
 
 
@@ -87,7 +94,7 @@ def test_a_failure_is_told_and_ends_the_waiting(lossless):
         outbox.offer(report(n))
     assert failed.wait(5)
     assert isinstance(outbox.failure, OSError)
-    assert outbox.close(5)
+    assert close(outbox)
 
 
 def test_a_sink_that_hangs_is_left_behind():
@@ -95,6 +102,32 @@ def test_a_sink_that_hangs_is_left_behind():
     outbox, _ = outbox_of(Recording(gate))
     outbox.offer(report(0))
     before = time.monotonic()
-    assert not outbox.close(0.2)
+    assert not close(outbox, 0.2)
     assert time.monotonic() - before < 2
     gate.set()
+
+
+def test_levels_go_before_events():
+    gate = threading.Event()
+    sink = Recording(gate)
+    outbox, _ = outbox_of(sink, bound=4)
+    outbox.offer(report(0))
+    while outbox._queue:
+        time.sleep(0.001)
+    for n, payload in enumerate([None, {}, None, {}, {}, {}, {}], start=1):
+        outbox.offer(report(n, payload))
+    gate.set()
+    assert close(outbox)
+    assert sink.seen == [0, 4, 5, 6, 7]
+    assert outbox.n_dropped == 3
+
+
+def test_what_a_sink_does_not_take_is_not_queued():
+    sink = Recording()
+    sink.events_only = True
+    outbox, _ = outbox_of(sink, bound=2)
+    for n in range(100):
+        outbox.offer(report(n, {} if n == 7 else None))
+    assert close(outbox)
+    assert sink.seen == [7]
+    assert outbox.n_dropped == 0

@@ -15,7 +15,7 @@ from monitor.clock import LiveClock, RecordingClock
 from monitor.commands.options import settings_of
 from monitor.daemon import Daemon
 from monitor.demo import clip_path
-from monitor.errors import UsageError
+from monitor.errors import NoInputError, UsageError
 from monitor.logs import set_up_logging
 from monitor.registry import resolve
 from monitor.sinks.schema import Identity
@@ -33,15 +33,17 @@ if TYPE_CHECKING:
 MICROPHONE = "mic"
 DEMO = "demo"
 STDIN = "-"
+_RAW_RATE_HZ = 16000
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the monitor; 0 at the end of the input or after a signal."""
+    _refuse_strangers(options)
     settings = settings_of(options)
     set_up_logging(settings.log.level)
     model = load_model(settings)
     source = _source(options, settings, model.spec.rate_hz)
-    start_s = _start_s(options.start_time, live=source.live)
+    start_s = _start_s(options.start_time)
     clock = _clock(source, model.spec.rate_hz, start_s, given=options.start_time is not None)
     sink = make_stdout_sink(options.format, sys.stdout, model.labels, model.spec.rate_hz)
     pipeline = make_pipeline(settings, model, limit_events=source.live)
@@ -57,11 +59,32 @@ def _source(options: argparse.Namespace, settings: Settings, rate_hz: int) -> So
     if options.input == MICROPHONE:
         source = resolve(SOURCES["microphone"])(settings.audio, rate_hz)
     elif options.input == STDIN:
-        source = resolve(SOURCES["rawpcm"])(sys.stdin.buffer, options.rate, options.channels, rate_hz)
+        if sys.stdin is None:
+            raise NoInputError("standard input is closed, wanted raw s16le audio; pipe it in")
+        raw_rate_hz, channels = options.rate or _RAW_RATE_HZ, options.channels or 1
+        source = resolve(SOURCES["rawpcm"])(sys.stdin.buffer, raw_rate_hz, channels, rate_hz)
     else:
         path = clip_path() if options.input == DEMO else Path(options.input)
         source = resolve(SOURCES["audiofile"])(path, rate_hz, realtime=options.realtime)
     return source
+
+
+def _refuse_strangers(options: argparse.Namespace) -> None:
+    """Flags that mean nothing for this input are a mistake, not to be passed over.
+
+    Raises:
+        UsageError: naming the flag.
+    """
+    recording = options.input not in (MICROPHONE, STDIN)
+    for flag, given, fits, what in (
+        ("--device", options.device, options.input == MICROPHONE, "the microphone"),
+        ("--rate", options.rate, options.input == STDIN, "--input -"),
+        ("--channels", options.channels, options.input == STDIN, "--input -"),
+        ("--realtime", options.realtime, recording, "recordings"),
+        ("--start-time", options.start_time, recording, "recordings"),
+    ):
+        if given and not fits:
+            raise UsageError(f"{flag} goes with {what}, the input is {options.input!r}; leave one of them out")
 
 
 def _clock(source: Source, rate_hz: int, start_s: float, *, given: bool) -> StreamClock:
@@ -71,11 +94,9 @@ def _clock(source: Source, rate_hz: int, start_s: float, *, given: bool) -> Stre
     return RecordingClock(start_s, rate_hz, synced=True if given else None)
 
 
-def _start_s(start_time: str | None, *, live: bool) -> float:
+def _start_s(start_time: str | None) -> float:
     if start_time is None:
         return time.time()
-    if live:
-        raise UsageError("--start-time says when a recording began; it does not go with live audio: leave it out")
     try:
         moment = datetime.fromisoformat(start_time)
     except ValueError:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from monitor.pipeline.features.spec import FeatureSpec
-    from monitor.pipeline.gate import SpeechDetector
+    from monitor.pipeline.gate import SpeechDetector, Voiced
     from monitor.records import AnalysisWindow, AudioBlock, PipelineEvent
 
 _LEVEL_FRAMES = 4
@@ -104,10 +104,15 @@ class Pipeline:
             self._rules.decision.min_confidence,
             self._rules.max_events_per_min,
         )
-        self.reset()
+        self._restart(0)
 
-    def reset(self, at_sample: int = 0) -> None:
-        """Forget all audio, speech under way included; the next sample is number `at_sample`."""
+    def reset(self) -> None:
+        """Forget all audio, speech under way included; the next sample is number 0."""
+        self._segments.reset()
+        self._restart(0)
+
+    def _restart(self, at_sample: int) -> None:
+        """Start all stages afresh; the next sample is number `at_sample`."""
         self._origin = at_sample
         self._now = 0
         self._partial: NDArray[np.int16] = np.empty(0, dtype=np.int16)
@@ -141,7 +146,7 @@ class Pipeline:
         """`n_samples` were lost here: close speech that is under way and start afresh behind the gap."""
         events = self._close(n_samples)
         gap_start = self.heard_sample
-        self.reset(gap_start + n_samples)
+        self._restart(gap_start + n_samples)
         return [*events, Gap(gap_start, n_samples, cause or "unknown")]
 
     def flush(self) -> list[PipelineEvent]:
@@ -192,10 +197,14 @@ class Pipeline:
     def _end(self, ended: SpeechEnded, gap_samples: int) -> list[PipelineEvent]:
         events = self._classify(self._windows.last(self._now))
         at_sample = self._origin + ended.at_sample
-        event = self._segments.end(at_sample, self._origin + self._now, self._gate.voiced, gap_samples)
+        event = self._segments.end(self._origin + self._now, self._voiced(), gap_samples)
         if event is not None:
             events.append(event)
         return [*events, replace(ended, at_sample=at_sample)]
+
+    def _voiced(self) -> Voiced:
+        voiced = self._gate.voiced
+        return replace(voiced, end_sample=self._origin + voiced.end_sample)
 
     def _close(self, gap_samples: int) -> list[PipelineEvent]:
         ended = self._gate.close()
@@ -208,5 +217,5 @@ class Pipeline:
         smoothed, label, confidence = self._smoother.update(posteriors, window.end_sample / self._spec.rate_hz)
         start, end = self._origin + window.start_sample, self._origin + window.end_sample
         estimate = Estimate(start, end, posteriors, smoothed, label, confidence)
-        event = self._segments.estimated(estimate, self._origin + self._now, self._gate.voiced)
+        event = self._segments.estimated(estimate, self._origin + self._now, self._voiced())
         return [estimate] if event is None else [estimate, event]

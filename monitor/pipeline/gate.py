@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 VAD_FRAME_MS = 30
 """webrtcvad takes 10, 20 or 30 ms; the longest costs least and votes steadiest."""
+VAD_RATES_HZ = (8000, 16000, 32000, 48000)
+"""Sample rates that webrtcvad knows."""
 _FULL_SCALE = 32768.0
 
 
@@ -87,6 +89,8 @@ class Voiced:
     n_samples: int
     mean_square: float
     """0-1, relative to full scale."""
+    end_sample: int
+    """End of the last voiced frame."""
 
 
 def dbfs(mean_square: float) -> float:
@@ -118,7 +122,7 @@ class Gate:
     def voiced(self) -> Voiced:
         """The voiced frames of the speech under way, or of the last one."""
         mean_square = self._square_sum / self._voiced_samples if self._voiced_samples else 0.0
-        return Voiced(self._voiced_samples, mean_square)
+        return Voiced(self._voiced_samples, mean_square, self._voiced_end)
 
     def is_voiced(self, frame: NDArray[np.int16], level: Level) -> bool:
         """The detector's vote, and the energy floor. Every frame is shown to the detector: it has a memory."""

@@ -48,6 +48,11 @@ class Segments:
         self._open: _OpenSegment | None = None
         self._number = 0
 
+    def reset(self) -> None:
+        """Forget an open segment and the events of the past; segments go on being counted."""
+        self._open = None
+        self._sent.clear()
+
     def start(self, at_sample: int) -> None:
         """Speech started at sample `at_sample`."""
         self._open = _OpenSegment(at_sample, np.zeros(len(self._labels)))
@@ -70,10 +75,10 @@ class Segments:
         segment.emotion = estimate.label
         self._sent.append(now)
         event = self._event(segment, estimate.label, estimate.smoothed, now, voiced)
-        return replace(event, type=event_type, end_sample=estimate.end_sample)
+        return replace(event, type=event_type, end_sample=min(estimate.end_sample, voiced.end_sample))
 
-    def end(self, at_sample: int, now: int, voiced: Voiced, gap_samples: int = 0) -> EmotionEvent | None:
-        """Speech ended at sample `at_sample`; the `end` of the segment if it ever got its `new`."""
+    def end(self, now: int, voiced: Voiced, gap_samples: int = 0) -> EmotionEvent | None:
+        """Speech ended with its last voiced frame; the `end` of the segment if it ever got its `new`."""
         segment, self._open = self._open, None
         if segment is None or segment.emotion is None:
             return None
@@ -82,7 +87,7 @@ class Segments:
         best = int(mean.argmax())
         emotion = self._labels[best] if mean[best] >= self._min_confidence else UNCERTAIN
         event = self._event(segment, emotion, mean, now, voiced)
-        return replace(event, type="end", end_sample=at_sample, gap_samples=gap_samples)
+        return replace(event, type="end", end_sample=voiced.end_sample, gap_samples=gap_samples)
 
     def _has_room(self, now: int, wanted: int) -> bool:
         while self._sent and self._sent[0] <= now - _MINUTE_S * self._rate_hz:
@@ -92,12 +97,13 @@ class Segments:
     def _event(
         self, segment: _OpenSegment, emotion: str, scores: NDArray[np.float64], now: int, voiced: Voiced
     ) -> EmotionEvent:
+        by_label = dict(zip(self._labels, scores.tolist(), strict=True))
         return EmotionEvent(
             type="update",
             segment=self._number,
             emotion=emotion,
-            confidence=float(scores.max()),
-            scores=dict(zip(self._labels, scores.tolist(), strict=True)),
+            confidence=by_label.get(emotion, float(scores.max())),
+            scores=by_label,
             start_sample=segment.start_sample,
             decided_sample=now,
             speech_samples=voiced.n_samples,

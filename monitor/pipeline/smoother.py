@@ -48,14 +48,19 @@ class Smoother:
 
         Returns:
             The smoothed posteriors (again a distribution: a convex mix of distributions), the label or `uncertain`,
-            and the highest smoothed posterior.
+            and the smoothed posterior of the label; of the most likely one where it is `uncertain`.
         """
         average = self._mix(posteriors, time_s)
         self._average, self._time_s = average, time_s
         label = self._decide(average)
         if label != self._label and (self._label is None or time_s - self._since_s >= self._rule.min_dwell_s):
             self._label, self._since_s = label, time_s
-        return average, self._label or UNCERTAIN, float(average.max())
+        return average, self._label or UNCERTAIN, self._confidence(average)
+
+    def _confidence(self, average: NDArray[np.float64]) -> float:
+        if self._label in self._labels:
+            return float(average[self._labels.index(self._label)])
+        return float(average.max())
 
     def _mix(self, posteriors: NDArray[np.float64], time_s: float) -> NDArray[np.float64]:
         if self._average is None or self._rule.smoothing_s <= 0:

@@ -66,6 +66,8 @@ class Windows:
 
     def idle(self) -> None:
         """No speech: pass over the frames that no later window can reach, uncomputed."""
+        while self._votes and self._votes[0][1] <= self._last_voiced_end - self._window_samples:
+            self._votes.popleft()
         # One window of samples is kept: speech that starts now may look back that far.
         surplus = self._stream.n_ready - self._rule.window_frames
         if surplus >= self._rule.hop_frames:  # in steps: each copies what is kept

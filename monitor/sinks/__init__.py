@@ -12,6 +12,8 @@ class Sink(Protocol):
     """Takes reports one at a time, always from the same thread."""
 
     name: str
+    events_only: bool
+    """Takes reports of emotion events only; others are not even queued."""
 
     def write(self, report: Report) -> None:
         """Deliver one report, or pass over it where the sink has no use for its kind.

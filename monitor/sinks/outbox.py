@@ -23,7 +23,7 @@ class Outbox:
     """Takes reports from the worker and writes them to one sink in a thread of its own.
 
     `offer` is called by the worker thread only. When the queue is full the oldest report is dropped and counted, so
-    that a slow reader never holds up the audio; with `lossless=True`, for recordings, `offer` waits instead.
+    that a slow reader never holds up the audio; with `lossless=True`, for sources that can wait, `offer` waits.
     """
 
     def __init__(
@@ -46,25 +46,42 @@ class Outbox:
         self._thread.start()
 
     def offer(self, report: Report) -> None:
-        """Queue one report; never blocks unless lossless."""
+        """Queue one report, if the sink takes its kind; never blocks unless lossless."""
+        if self._sink.events_only and report.payload is None:
+            return
         with self._changed:
             if self._lossless:
                 self._changed.wait_for(lambda: len(self._queue) < self._bound or self.failure is not None)
             if self.failure is not None:
                 return
             if len(self._queue) >= self._bound:
-                self._queue.popleft()
-                self._count_drop()
+                self._make_room()
             self._queue.append(report)
             self._changed.notify_all()
 
-    def close(self, timeout_s: float) -> bool:
-        """Deliver what is queued and close the sink; False where it is still stuck after `timeout_s`."""
+    def finish(self) -> None:
+        """Nothing more will be offered: deliver what is queued, then close the sink."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the thread."""
         self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+
+    def is_alive(self) -> bool:
+        """Whether the thread runs, or hangs."""
+        return self._thread.is_alive()
+
+    def _make_room(self) -> None:
+        # Levels and estimates go first: they are for the eye, events are what people wait for.
+        for i, report in enumerate(self._queue):
+            if report.payload is None:
+                del self._queue[i]
+                break
+        else:
+            self._queue.popleft()
+        self._count_drop()
 
     def _count_drop(self) -> None:
         self.n_dropped += 1

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from monitor.errors import OutputFailedError
+from monitor.host import is_closed_pipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,11 +30,10 @@ def output_errors(stream: IO[str]) -> Iterator[None]:
     """
     try:
         yield
-    except BrokenPipeError:
-        let_go(stream)
-        raise
     except OSError as error:
         let_go(stream)
+        if is_closed_pipe(error):
+            raise BrokenPipeError from error
         reason = error.strerror or str(error)
         message = f"standard output cannot be written: {reason}; give it room or another place"
         raise OutputFailedError(message) from error

@@ -53,6 +53,7 @@ class Pretty:
     """Events as lines that stay, and below them what is heard at the moment."""
 
     name = "stdout"
+    events_only = False
 
     def __init__(
         self, console: Console, labels: tuple[str, ...], rate_hz: int, monotonic: Callable[[], float] = time.monotonic

@@ -40,11 +40,12 @@ class Identity:
     """Label to (valence, arousal), each -1 to 1, from the model card."""
 
 
-def event_payload(event: EmotionEvent, clock: StreamClock, identity: Identity) -> dict[str, Any]:
+def event_payload(event: EmotionEvent, start_s: float, clock: StreamClock, identity: Identity) -> dict[str, Any]:
     """The event as the JSON object that users see.
 
     Args:
         event: what the pipeline decided, times in samples.
+        start_s: wall clock of the segment's start, seconds since 1970-01-01 UTC; the same for all its events.
         clock: gives the times of those samples; latency runs from the end of what the event covers.
         identity: the node, the model and the prefix of ids.
 
@@ -54,6 +55,7 @@ def event_payload(event: EmotionEvent, clock: StreamClock, identity: Identity) -
     """
     scores = _rounded_scores(event.scores)
     valence, arousal, derived = _affect(event.scores, identity.affect)
+    duration_s = (event.end_sample - event.start_sample) / identity.rate_hz
     latency_s = clock.latency_s(event.end_sample)
     return {
         "schema": SCHEMA_VERSION,
@@ -61,12 +63,12 @@ def event_payload(event: EmotionEvent, clock: StreamClock, identity: Identity) -
         "type": event.type,
         "event_type": event.emotion,
         "emotion": event.emotion,
-        # The score of the most likely label as it stands below, so that the two never differ in the last digit.
-        "confidence": max(scores.values()),
+        # As it stands in the scores, so that the two never differ in the last digit.
+        "confidence": scores.get(event.emotion, max(scores.values())),
         "scores": scores,
-        "start": utc_iso(clock.wall_s(event.start_sample)),
-        "end": utc_iso(clock.wall_s(event.end_sample)),
-        "duration_s": _rounded((event.end_sample - event.start_sample) / identity.rate_hz),
+        "start": utc_iso(start_s),
+        "end": utc_iso(start_s + duration_s),
+        "duration_s": _rounded(duration_s),
         "speech_s": _rounded(event.speech_samples / identity.rate_hz),
         "windows": event.windows,
         "level_dbfs": _rounded(event.level_dbfs, 1) if math.isfinite(event.level_dbfs) else None,
@@ -145,7 +147,7 @@ def _properties() -> dict[str, dict[str, Any]]:
         "type": {"enum": ["new", "update", "end"], "description": "`new`, `update` on change, `end`"},
         "event_type": _text("the same as `emotion`, under the name that event entities look for"),
         "emotion": _text("a label of the model, or `uncertain`"),
-        "confidence": _number("score of the most likely label", 0, 1),
+        "confidence": _number("score of the emotion; of the most likely label where it is `uncertain`", 0, 1),
         "scores": {
             "type": "object",
             "description": "label to probability; `end`: mean over the segment",

@@ -49,6 +49,7 @@ class JsonLines:
     """One line of UTF-8 JSON an emotion event, written out at once; other reports are passed over."""
 
     name = "stdout"
+    events_only = True
 
     def __init__(self, stream: TextIO) -> None:
         """Write to `stream`; where the locale gave it another encoding it is set to UTF-8."""

@@ -23,7 +23,9 @@ class Source(Protocol):
     """Delivers mono int16 blocks at the rate asked for, with true sample numbers."""
 
     live: bool
-    """Audio arrives in its own time and is lost when nobody takes it; otherwise the source waits for its reader."""
+    """Audio arrives in its own time: what is heard is heard now."""
+    waits: bool
+    """The source waits for its reader; otherwise audio that nobody takes is lost."""
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from monitor.errors import BadAudioError, MissingDependencyError, MonitorError, NoInputError, PermissionDeniedError
+from monitor.host import libsndfile_path
 from monitor.sources import BLOCK_S
 from monitor.sources.resample import BlockStream
 
@@ -44,6 +45,7 @@ class AudioFile:
     """Plays a recording as fast as its reader takes it, or paced as it was recorded."""
 
     live = False
+    waits = True
 
     def __init__(self, path: Path | str, rate_hz: int, realtime: bool = False) -> None:
         """Open `path`; `rate_hz` is the rate of the blocks; `realtime` delivers each block when it would be over.
@@ -158,7 +160,7 @@ def _open(path: Path) -> Any:
     except (ImportError, OSError) as error:
         raise MissingDependencyError("soundfile", error) from None
     try:
-        return soundfile.SoundFile(os.fsencode(path))
+        return soundfile.SoundFile(libsndfile_path(path))
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
         # TypeError: the suffix .raw makes soundfile ask for a rate.
         reason = getattr(error, "error_string", str(error)).strip(" .")

@@ -79,6 +79,7 @@ class Microphone:
     """Hears an input live."""
 
     live = True
+    waits = False
 
     def __init__(self, settings: AudioSettings, rate_hz: int, *, wait_for_device: bool = True) -> None:
         """Deliver mono audio at `rate_hz`; nothing is opened before `blocks`.

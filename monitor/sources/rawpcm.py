@@ -42,6 +42,7 @@ class RawPcm:
     """
 
     live = True
+    waits = True
     name = "stdin"
 
     def __init__(self, stream: BinaryIO, rate_hz_in: int, channels: int, rate_hz: int) -> None:

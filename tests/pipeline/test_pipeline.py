@@ -65,17 +65,32 @@ def test_events_are_equal_one_sample_at_a_time():
     assert described(hear(cut, samples, [1] * len(samples)) + cut.flush()) == described(wanted)
 
 
+def by_segment(events):
+    lives = {}
+    for event in events:
+        lives.setdefault(event.segment, []).append(event)
+    return list(lives.values())
+
+
 def test_every_new_gets_exactly_one_end():
     pipeline = make()
     events = emotion_events(hear(pipeline, TALK) + pipeline.flush())
-    by_segment = {}
-    for event in events:
-        by_segment.setdefault(event.segment, []).append(event.type)
-    assert len(by_segment) == 3
-    for types in by_segment.values():
+    lives = by_segment(events)
+    assert len(lives) == 3
+    for life in lives:
+        types = [event.type for event in life]
         assert types[0] == "new"
         assert types[-1] == "end"
         assert set(types[1:-1]) <= {"update"}
+
+
+def test_times_within_a_segment_only_grow():
+    pipeline = make()
+    for life in by_segment(emotion_events(hear(pipeline, TALK) + pipeline.flush())):
+        assert len({event.start_sample for event in life}) == 1
+        ends = [event.end_sample for event in life]
+        assert ends == sorted(ends)
+        assert ends[0] > life[0].start_sample
 
 
 def test_segment_times_and_counts():
@@ -192,3 +207,18 @@ def test_features_computed_lazily_equal_those_computed_always():
     eager._windows.idle = lambda: None
     samples = talk(-8, 2, -7, 2, -5)
     assert described(hear(pipeline, samples) + pipeline.flush()) == described(hear(eager, samples) + eager.flush())
+
+
+def test_the_limit_is_forgotten_on_reset():
+    pipeline = make(PipelineRules(decision=QUICK.decision, max_events_per_min=4))
+    hear(pipeline, talk(*[-1, 1.5] * 10))
+    pipeline.flush()
+    pipeline.reset()
+    assert emotion_events(hear(pipeline, talk(-1, 2, -1)))
+
+
+def test_votes_of_a_gate_that_never_opens_are_not_kept():
+    pipeline = make()
+    samples = np.concatenate([talk(0.06, -0.06, seed=i) for i in range(400)])
+    assert not emotion_events(hear(pipeline, samples))
+    assert len(pipeline._windows._votes) <= 60

@@ -48,7 +48,7 @@ class FakeClock:
 
 
 def payload_of(event=EVENT, clock=None, identity=IDENTITY):
-    payload = event_payload(event, clock or FakeClock(), identity)
+    payload = event_payload(event, (clock or FakeClock()).wall_s(event.start_sample), clock or FakeClock(), identity)
     VALIDATOR.validate(json.loads(to_json_line(payload)))
     return payload
 
