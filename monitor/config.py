@@ -48,7 +48,7 @@ class VadSettings(Table, frozen=True):
 
     mode: Annotated[int, Meta(ge=0, le=3)] = 2
     """webrtcvad aggressiveness: 0 lets most through, 3 least."""
-    floor_dbfs: Annotated[float, Meta(ge=-120.0, le=0.0)] = -70.0
+    floor_dbfs: Annotated[float, Meta(ge=-120.0, le=0.0)] = -80.0
     """Frames below this RMS level are never speech; weak sounds of speech lie 20 dB below its level."""
     onset_ms: Milliseconds = 90
     """Speech must last so long before the gate opens."""

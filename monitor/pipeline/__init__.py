@@ -59,7 +59,7 @@ class GateRule:
     """Settings of the gate."""
 
     mode: int = 2
-    floor_dbfs: float = -70.0
+    floor_dbfs: float = -80.0
     onset_ms: int = 90
     hangover_ms: int = 500
     preroll_ms: int = 200
