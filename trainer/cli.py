@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     export = _verb(verbs, "export", "make the model file of a run, in the form that runs best, and judge it", _export)
     export.add_argument("run", type=Path, help="folder of a finished run, e.g. runs/emotion")
     export.add_argument(
+        "--floor", type=float, metavar="NEPERS", help="front-end floor as deployed (default: as trained), e.g. -13"
+    )
+    export.add_argument(
         "--models", type=Path, default=Path("models"), help="where model file and card go (default: models)"
     )
     return parser
@@ -116,7 +119,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from trainer.export import export_run  # noqa: PLC0415
 
-    return export_run(options.run, _data(options), options.out or options.run / "export", options.models)
+    return export_run(options.run, _data(options), options.out or options.run / "export", options.models, options.floor)
 
 
 if __name__ == "__main__":

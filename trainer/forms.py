@@ -68,8 +68,11 @@ def machine() -> str:
 class Workshop:
     """Makes and measures the forms of one run."""
 
-    def __init__(self, run: RunFolder, recipe: Recipe, material: Material, out: Path) -> None:
-        """Let the daemon's ears hear the validation clips; all files go to `out`."""
+    def __init__(
+        self, run: RunFolder, recipe: Recipe, material: Material, out: Path, network: Path, command: str
+    ) -> None:
+        """Let the daemon's ears hear the validation clips; all files go to `out`, `network` is what is deployed."""
+        self._network, self._command = network, command
         self._run, self._recipe, self._material, self._out = run, recipe, material, out
         self._scheme = label_scheme(recipe.labels)
         self._validation: HeardWindows = heard(material.splits.validation, recipe, "validation")
@@ -92,7 +95,7 @@ class Workshop:
         }
         write_arrays(windows, arrays)
         try:
-            run_module("trainer.convert", self._run.network, windows, self._out)
+            run_module("trainer.convert", self._network, windows, self._out)
         finally:
             windows.unlink()
 
@@ -153,7 +156,11 @@ class Workshop:
             affect=self._scheme.affect(),
             description=recipe.description,
             notice=NOTICE,
-            provenance={**msgspec.json.decode(self._run.provenance.read_bytes()), "label_scheme": recipe.labels},
+            provenance={
+                **msgspec.json.decode(self._run.provenance.read_bytes()),
+                "label_scheme": recipe.labels,
+                "export": self._command,
+            },
             licences=tuple(Licence(source=c.name, licence=c.licence, citation=c.citation) for c in cards),
         )
 

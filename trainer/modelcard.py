@@ -120,5 +120,5 @@ def _provenance(card: ModelCard) -> str:
     return (
         f"## Where it comes from\n\nRecipe `{facts['recipe']}` ({facts['recipe_digest']}), seed {facts['seed']}, "
         f"revision `{facts['revision'] or 'unknown'}`, Python {facts['python']}, {versions}. "
-        f"Made again by `ser-train train {facts['recipe']}` and `ser-train export runs/{facts['recipe']}`."
+        f"Made again by `ser-train train {facts['recipe']}` and `{facts['export']}`."
     )
