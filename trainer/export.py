@@ -51,7 +51,7 @@ def export_run(folder: Path, root: Path, out: Path, models: Path, floor: float |
     out.mkdir(parents=True, exist_ok=True)
     models.mkdir(parents=True, exist_ok=True)
     network = run.network if floor is None else _refloored(run.network, out / "network.keras", floor)
-    workshop = Workshop(run, recipe, gather(recipe, root), out, network, _command(folder, floor))
+    workshop = Workshop(run, recipe, gather(recipe, root), out, network=network, command=_command(folder, floor))
     workshop.convert()
     measured = [workshop.measure(form) for form in FORMS]
     chosen = choose(measured)

@@ -69,9 +69,9 @@ class Workshop:
     """Makes and measures the forms of one run."""
 
     def __init__(
-        self, run: RunFolder, recipe: Recipe, material: Material, out: Path, network: Path, command: str
+        self, run: RunFolder, recipe: Recipe, material: Material, out: Path, *, network: Path, command: str
     ) -> None:
-        """Let the daemon's ears hear the validation clips; all files go to `out`, `network` is what is deployed."""
+        """Let the daemon's ears hear the validation clips; all files go to `out`, `network` is deployed by `command`."""
         self._network, self._command = network, command
         self._run, self._recipe, self._material, self._out = run, recipe, material, out
         self._scheme = label_scheme(recipe.labels)
