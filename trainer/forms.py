@@ -71,7 +71,7 @@ class Workshop:
     def __init__(
         self, run: RunFolder, recipe: Recipe, material: Material, out: Path, *, network: Path, command: str
     ) -> None:
-        """Let the daemon's ears hear the validation clips; all files go to `out`, `network` is deployed by `command`."""
+        """Let the daemon's ears hear the validation clips; files go to `out`; `command` deploys `network`."""
         self._network, self._command = network, command
         self._run, self._recipe, self._material, self._out = run, recipe, material, out
         self._scheme = label_scheme(recipe.labels)
