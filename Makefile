@@ -16,7 +16,7 @@ TEST_PACKAGES := $(RUN_PACKAGES) libasound2-plugins pulseaudio pulseaudio-utils
 run: $(VENV)/.run
 	@sh .ci/debian-packages $(RUN_PACKAGES)
 	@if reason=$$($(SER) devices 2>&1 >/dev/null); then exec $(SER) --stdout; \
-	else echo "No microphone ($${reason#ser-monitor: error: }): playing the bundled clip instead."; \
+	else echo "No microphone ($${reason#ser-monitor: error: }): playing the bundled clip instead." >&2; \
 	exec $(SER) --stdout --input demo --realtime; fi
 
 test: $(VENV)/.test
@@ -50,11 +50,12 @@ clean:
 $(VENV)/.venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo "found $$($(PYTHON) --version), wanted Python 3.11 or newer: PYTHON=python3.12 make ..."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/.run: pyproject.toml | $(VENV)/.venv
-	$(BIN)/python -m pip install --quiet --editable .
+	@echo "Installing into $(VENV) ..." >&2
+	@$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/.venv

@@ -162,6 +162,7 @@ def test_bad_files_have_their_exit_code_and_one_line(tmp_path, speech, name, ver
 
 def test_a_cut_file_is_analysed_as_far_as_it_goes(tmp_path, speech):
     path, _ = bad_files(tmp_path, speech)["cut"]
+    assert path.name in ser("analyze", path).stdout.decode()
     line = json.loads(ser("analyze", "--json", path).stdout)
     assert line["emotion"] is not None
     assert line["duration_s"] == pytest.approx(soundfile.info(speech).duration / 2, abs=0.5)

@@ -10,6 +10,7 @@ import pytest
 
 from monitor.card import read_model_file
 from monitor.cli import _parse
+from monitor.config import load_settings
 from monitor.model import shipped_model
 from monitor.sinks.schema import event_schema
 
@@ -35,6 +36,11 @@ def test_commands_are_understood():
         command = line.split("|")[-1].split("#")[0].split()
         if command[0] == "ser-monitor":
             _parse(command[1:])
+
+
+def test_the_example_configuration_is_accepted(tmp_path):
+    (tmp_path / "config.toml").write_text(blocks("toml")[0])
+    assert load_settings(tmp_path / "config.toml", {}).audio.device == "USB"
 
 
 def test_links_lead_somewhere():

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.errors import MonitorError, NoInputError
+from monitor.errors import MissingDependencyError, MonitorError, NoInputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.verb(options)
+    except ModuleNotFoundError as error:
+        missing = MissingDependencyError("ser-monitor[train]", error)
+        print(f"ser-train: {missing}", file=sys.stderr)
+        return missing.exit_code
     except MonitorError as error:
         print(f"ser-train: {error}", file=sys.stderr)
         return error.exit_code

@@ -111,6 +111,8 @@ class _Text:
         self._with_segments = with_segments
 
     def add(self, result: FileResult) -> None:
+        if not result.duration_s:  # nothing could be read: stderr says why
+            return
         verdict = f"{result.emotion} {result.confidence:.2f}" if result.emotion else f"- ({result.reason})"
         print_line(f"{result.file}: {verdict}, {result.speech_s:.1f} s of speech in {result.duration_s:.1f} s")
         for s in result.segments if self._with_segments else ():

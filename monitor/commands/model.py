@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_line(json.dumps(msgspec.to_builtins(file.card), ensure_ascii=False, indent=1))
     else:
-        print_line(f"{path}\n{file.identity}, {len(file.flatbuffer)} bytes, {file.card.quantisation}")
+        print_line(f"{path}\n{file.identity}, {path.stat().st_size} bytes, {file.card.quantisation}")
         print_line("\n".join(_lines(file.card)))
     return 0
 
@@ -53,7 +53,14 @@ def _lines(card: ModelCard) -> list[str]:
         f"window       {window_s:g} s every {hop_s:g} s of speech",
         f"created      {card.created}",
     ]
-    lines += [f"{key:<12} {value}" for key, value in card.provenance.items()]
+    lines += [f"{key:<12} {_plain(value)}" for key, value in card.provenance.items()]
     lines += [f"licence      {one.source}: {one.licence}" for one in card.licences]
     lines += [f"metric       {one.name} {one.value:g} on {one.on} ({one.command})" for one in card.metrics]
     return [*lines, "", card.notice]
+
+
+def _plain(value: object) -> str:
+    """A value of the provenance without brackets and quotes."""
+    if isinstance(value, dict):
+        return "; ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

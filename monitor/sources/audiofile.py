@@ -41,6 +41,12 @@ _UNKNOWN_FRAMES = 1 << 62
 """libsndfile gives the largest number it has for a FLAC of undeclared length."""
 
 
+_ESTIMATED_LENGTH = ("MP3", "MPEG")
+"""Formats whose length is an estimate: what encoders add before and behind the audio is counted by some."""
+_ESTIMATE_S = 0.3
+"""LAME at 32 kbit/s: 0.14 s."""
+
+
 class AudioFile:
     """Plays a recording as fast as its reader takes it, or paced as it was recorded."""
 
@@ -122,7 +128,8 @@ class AudioFile:
             # After the last frame of a FLAC without a length, soundfile fails to seek to where it already is.
             return
         wanted = 0.0 if unknown else self._sound.frames * self._promised
-        if failure or found < int(wanted):
+        tolerance = _ESTIMATE_S * self._sound.samplerate if self._sound.format in _ESTIMATED_LENGTH else 0
+        if failure or found < int(wanted - tolerance):
             found_s, wanted_s = found / self._sound.samplerate, wanted / self._sound.samplerate
             promise = "an undeclared length" if unknown else f"{wanted_s:.2f} s"
             reason = f" ({failure.strip(' .')})" if failure else ""
