@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from importlib.util import find_spec
 
 import msgspec
 import numpy as np
@@ -116,6 +117,22 @@ def test_analyze_json_csv_segments_and_text(speech):
     rows = list(csv.DictReader(io.StringIO(ser("analyze", "--csv", "--segments", speech).stdout.decode())))
     assert [row["emotion"] for row in rows] == [segment["emotion"] for segment in segments]
     assert str(speech) in ser("analyze", speech).stdout.decode()
+
+
+@pytest.mark.skipif(find_spec("pty") is None, reason="no pseudo-terminals on this system")
+def test_results_go_to_the_pipe_while_the_bar_is_on_the_terminal(speech):
+    import pty
+
+    terminal, line = pty.openpty()
+    done = subprocess.run(
+        [*SER, "analyze", "--json", speech, speech], stdout=subprocess.PIPE, stderr=line, check=True, timeout=60
+    )
+    os.close(line)
+    drawn = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    assert [json.loads(result)["file"] for result in done.stdout.splitlines()] == [str(speech)] * 2
+    assert "2/2" in drawn
+    assert "confidence" not in drawn
 
 
 def test_silence_is_no_speech_and_not_an_error(tmp_path):
