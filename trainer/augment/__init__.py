@@ -11,12 +11,12 @@ Stages 1 and 2 are computed once and cached, 3 and 4 for each batch.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from monitor.errors import ConfigError
+from monitor.registry import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,9 +111,8 @@ def make(settings: Settings, registry: Mapping[str, str]) -> Any:
     name = str(settings.get("name"))
     if name not in registry:
         raise ConfigError(f"augmentation '{name}' is unknown at this stage; known: {', '.join(registry)}")
-    module, _, attribute = registry[name].partition(":")
     rest = {key: value for key, value in settings.items() if key != "name"}
     try:
-        return msgspec.convert(rest, getattr(import_module(module), attribute))
+        return msgspec.convert(rest, resolve(registry[name]))
     except msgspec.ValidationError as error:
         raise ConfigError(f"augmentation '{name}': {error}; correct the recipe") from None

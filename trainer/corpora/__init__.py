@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from monitor.errors import ConfigError, NoInputError
+from monitor.registry import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -103,8 +103,7 @@ def make_corpus(name: str) -> Corpus:
     """
     if name not in CORPORA:
         raise ConfigError(f"corpus '{name}' is unknown; known: {', '.join(CORPORA)}")
-    module, _, attribute = CORPORA[name].partition(":")
-    corpus: Corpus = getattr(import_module(module), attribute)()
+    corpus: Corpus = resolve(CORPORA[name])()
     return corpus
 
 
