@@ -11,8 +11,6 @@ from monitor.errors import BadAudioError
 from monitor.records import EmotionEvent, Estimate, SpeechEnded
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from monitor.pipeline import Pipeline
     from monitor.records import PipelineEvent
     from monitor.sources import Source
@@ -38,7 +36,8 @@ class FileResult:
 
     file: str
     emotion: str | None
-    """The label with the highest mean posterior over the speech windows; None without any."""
+    """The label with the highest mean posterior over the speech windows, weighed by the speech in them; None without
+    any."""
     confidence: float | None
     scores: dict[str, float] | None
     speech_s: float
@@ -122,9 +121,9 @@ def _of_interest(events: list[PipelineEvent]) -> list[PipelineEvent]:
 
 def _result(heard: _Heard, labels: tuple[str, ...], rate_hz: int) -> FileResult:
     events = heard.events
-    posteriors = [event.posteriors for event in events if isinstance(event, Estimate)]
+    estimates = [event for event in events if isinstance(event, Estimate)]
     speech = sum(event.voiced_samples for event in events if isinstance(event, SpeechEnded))
-    scores = _mean_scores(posteriors, labels)
+    scores = _mean_scores(estimates, labels)
     emotion = max(scores, key=scores.__getitem__) if scores else None
     silent = "" if emotion else (SPEECH_TOO_SHORT if speech else NO_SPEECH)
     return FileResult(
@@ -144,10 +143,11 @@ def _result(heard: _Heard, labels: tuple[str, ...], rate_hz: int) -> FileResult:
     )
 
 
-def _mean_scores(posteriors: list[NDArray[np.float64]], labels: tuple[str, ...]) -> dict[str, float] | None:
-    if not posteriors:
+def _mean_scores(estimates: list[Estimate], labels: tuple[str, ...]) -> dict[str, float] | None:
+    if not estimates:
         return None
-    return dict(zip(labels, np.mean(posteriors, axis=0).tolist(), strict=True))
+    mean = np.average([e.posteriors for e in estimates], axis=0, weights=[e.speech_ratio for e in estimates])
+    return dict(zip(labels, mean.tolist(), strict=True))
 
 
 def _rounded(value: float | None) -> float | None:

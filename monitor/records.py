@@ -86,7 +86,7 @@ class AnalysisWindow:
     end_sample: int
     """End of the window; its frames lie before it."""
     speech_ratio: float
-    """Share of the window that the gate found voiced, 0-1."""
+    """Share of the window that the gate found voiced, above 0, at most 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +103,8 @@ class Estimate:
     """A label of the model, or `uncertain`."""
     confidence: float
     """The smoothed posterior of the label, 0-1; of the most likely one where it is `uncertain`."""
+    speech_ratio: float = 1.0
+    """Share of the window that the gate found voiced, above 0, at most 1: its weight in a mean over windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ class EmotionEvent:
     confidence: float
     """Score of the emotion, 0-1; of the most likely label where it is `uncertain`."""
     scores: dict[str, float] = field(hash=False)
-    """Label to probability. `new`, `update`: smoothed; `end`: mean posterior over the segment's windows."""
+    """Label to probability. `new`, `update`: smoothed; `end`: mean posterior over the segment's windows, weighed
+    by the speech in them."""
     start_sample: int = 0
     end_sample: int = 0
     """`new`, `update`: how far the speech had been classified; `end`: end of the last voiced frame."""

@@ -38,6 +38,9 @@ def test_ravdess_test_speakers_are_recognised(result):
 def test_level_does_not_matter(result):
     ravdess = result["corpora"]["RAVDESS"]
     assert set(ravdess["levels"]) == {ORIGINAL, *map(str, LEVELS_DBFS)}
+    as_recorded = ravdess["levels"][ORIGINAL]["uar"]
+    for level in LEVELS_DBFS:
+        assert 100 * abs(ravdess["levels"][str(level)]["uar"] - as_recorded) <= MAX_LEVEL_SPREAD_POINTS, level
     assert ravdess["level_spread_points"] <= MAX_LEVEL_SPREAD_POINTS
 
 

@@ -53,15 +53,18 @@ def _parser() -> argparse.ArgumentParser:
     train = _verb(verbs, "train", "train a recipe; interrupted, the same command goes on", _train)
     train.add_argument("recipe", help="name of a recipe that comes with the trainer, or a .toml file")
     evaluate = _verb(
-        verbs, "evaluate", "judge a model file on the test speakers, through the daemon's own path", _evaluate
+        verbs, "evaluate", "judge a model file on speakers it never heard, through the daemon's own path", _evaluate
     )
     evaluate.add_argument("model", type=Path, help="a .tflite made by ser-train export")
+    evaluate.add_argument(
+        "--speakers",
+        choices=("test", "validation"),
+        default="test",
+        help="whose clips (default: test); choose between models by the validation speakers",
+    )
     evaluate.add_argument("--network", type=Path, help="the .keras it was made from, for parity (default: beside it)")
     export = _verb(verbs, "export", "make the model file of a run, in the form that runs best, and judge it", _export)
     export.add_argument("run", type=Path, help="folder of a finished run, e.g. runs/emotion")
-    export.add_argument(
-        "--floor", type=float, metavar="NEPERS", help="front-end floor as deployed (default: as trained), e.g. -13"
-    )
     export.add_argument(
         "--models", type=Path, default=Path("models"), help="where model file and card go (default: models)"
     )
@@ -117,13 +120,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     from trainer.evaluation import evaluate_file  # noqa: PLC0415
 
     out = options.out or Path("runs") / f"evaluate-{options.model.stem}"
-    return evaluate_file(options.model, options.network, _data(options), out)
+    return evaluate_file(options.model, options.network, _data(options), out, options.speakers)
 
 
 def _export(options: argparse.Namespace) -> int:
     from trainer.export import export_run  # noqa: PLC0415
 
-    return export_run(options.run, _data(options), options.out or options.run / "export", options.models, options.floor)
+    return export_run(options.run, _data(options), options.out or options.run / "export", options.models)
 
 
 if __name__ == "__main__":

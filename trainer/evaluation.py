@@ -10,7 +10,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
@@ -20,7 +20,7 @@ from monitor.model import EmotionModel
 from trainer.audio import read_clip
 from trainer.corpora import find
 from trainer.labels import label_scheme
-from trainer.metrics import NO_ANSWER, score
+from trainer.metrics import NO_ANSWER, agreement, score
 from trainer.runs import versions, write_arrays, write_json
 from trainer.speech import at_level
 from trainer.streaming import Listener
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from trainer.streaming import HeardClip
 
 ORIGINAL = "original"
+Speakers = Literal["test", "validation"]
 LEVELS_DBFS = (-50, -35, -20, -10)
 """Speech levels (see `trainer.speech.speech_level`): a whisper across the room to a shout into the microphone."""
 CONDITIONS = (ORIGINAL, *map(str, LEVELS_DBFS))
@@ -55,13 +56,13 @@ class JudgedClip:
     """At the original level."""
 
 
-def evaluate_file(path: Path, network: Path | None, root: Path, out: Path) -> int:
+def evaluate_file(path: Path, network: Path | None, root: Path, out: Path, speakers: Speakers = "test") -> int:
     """Judge the model file at `path`, print the tables and write `evaluation.json` into `out`.
 
     Raises:
-        MonitorError: the model is refused, or none of its test speakers is there.
+        MonitorError: the model is refused, or none of the speakers is there.
     """
-    result = evaluation_of(path, network or path.with_suffix(".keras"), root)
+    result = evaluation_of(path, network or path.with_suffix(".keras"), root, speakers)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RESULT, result)
     print(tables_of(result))
@@ -69,42 +70,49 @@ def evaluate_file(path: Path, network: Path | None, root: Path, out: Path) -> in
     return 0
 
 
-def evaluation_of(path: Path, network: Path, root: Path) -> dict[str, Any]:
+def evaluation_of(path: Path, network: Path, root: Path, speakers: Speakers = "test") -> dict[str, Any]:
     """All figures of a model file, JSON-ready; parity too where `network`, the `.keras` it was made from, is there.
 
+    Args:
+        path: of the model file.
+        network: need not exist.
+        root: data directory.
+        speakers: models and their settings are chosen on the validation speakers; the test speakers judge the choice.
+
     Raises:
-        ModelError: the model is refused, or its card names no test speakers.
-        NoInputError: none of its test speakers is there.
+        ModelError: the model is refused, or its card names no such speakers.
+        NoInputError: none of them is there.
     """
     model = EmotionModel.load(path)
     scheme = label_scheme(str(model.card.provenance.get("label_scheme", "emotion-7")))
-    utterances = test_utterances(model.card, scheme, root)
-    judged = list(mapped(_judge, utterances, "test clips", setup=_open_worker, setup_args=(path,)))
+    utterances = unheard_utterances(model.card, scheme, root, speakers)
+    judged = list(mapped(_judge, utterances, f"{speakers} clips", setup=_open_worker, setup_args=(path,)))
     return {
         "model": model.card.name,
         "identity": model.identity,
         "tflite_sha256": model.card.tflite_sha256,
         "quantisation": model.card.quantisation,
         "labels": list(model.labels),
-        "command": f"ser-train evaluate {path.name}",
-        "protocol": "each clip as one stream through the daemon's pipeline; mean posterior of its windows; "
-        "no window is a wrong answer; speakers never heard in training",
+        "command": f"ser-train evaluate {path.name}" + ("" if speakers == "test" else f" --speakers {speakers}"),
+        "speakers": speakers,
+        "protocol": "each clip as one stream through the daemon's pipeline; mean posterior of its windows, weighed by "
+        "the speech in them; no window is a wrong answer; speakers never heard in training",
         "versions": versions(),
         "corpora": _corpora(utterances, judged, scheme),
         "parity": _parity(network, utterances, judged, model.card) if network.is_file() else None,
     }
 
 
-def test_utterances(card: ModelCard, scheme: LabelScheme, root: Path) -> list[Utterance]:
-    """Clips of the speakers that the model's card keeps for testing, of the corpora that are here.
+def unheard_utterances(card: ModelCard, scheme: LabelScheme, root: Path, part: Speakers) -> list[Utterance]:
+    """Clips of the speakers that the model's card keeps for validation or testing, of the corpora that are here.
 
     Raises:
         ModelError: the card names none.
         NoInputError: none is here.
     """
-    speakers = {corpus: set(parts.get("test", ())) for corpus, parts in card.provenance.get("speakers", {}).items()}
+    speakers = {corpus: set(parts.get(part, ())) for corpus, parts in card.provenance.get("speakers", {}).items()}
     if not any(speakers.values()):
-        raise ModelError(f"model {card.name}: its card names no test speakers; wanted a model exported by ser-train")
+        raise ModelError(f"model {card.name}: its card names no {part} speakers; wanted a model exported by ser-train")
     found: list[Utterance] = []
     for corpus in (corpus for corpus, names in speakers.items() if names):
         try:
@@ -116,22 +124,23 @@ def test_utterances(card: ModelCard, scheme: LabelScheme, root: Path) -> list[Ut
             u for u in holding.utterances if u.speaker in speakers[corpus] and scheme.label_of(u.emotion) is not None
         ]
     if not found:
-        raise NoInputError(f"{root}: no clip of the test speakers of {card.name}; see ser-train corpora")
+        raise NoInputError(f"{root}: no clip of the {part} speakers of {card.name}; see ser-train corpora")
     return found
 
 
 def level_spread(levels: dict[str, dict[str, Any]]) -> float:
-    """Highest less lowest UAR over the speech levels, in points (0-100)."""
-    uar = [levels[str(level)]["uar"] for level in LEVELS_DBFS]
+    """Highest less lowest UAR over the clips as recorded and at the speech levels, in points (0-100)."""
+    uar = [levels[condition]["uar"] for condition in CONDITIONS]
     return float(100 * (max(uar) - min(uar)))
 
 
 def tables_of(result: dict[str, Any]) -> str:
     """The figures for people."""
-    parts = [
-        f"{result['identity']} ({result['quantisation']}), test speakers, UAR in %",
-        score_table(result, CONDITIONS),
-    ]
+    title = (
+        f"{result['identity']} ({result['quantisation']}), {result['speakers']} speakers, UAR in %; "
+        "in brackets, % of the answers that another level changes"
+    )
+    parts = [title, score_table(result, CONDITIONS)]
     for corpus, figures in result["corpora"].items():
         parts += [f"{corpus}, original level, rows truth", confusion_table(figures["confusion"], result["labels"])]
     parity = result["parity"]
@@ -173,8 +182,14 @@ def _corpora(utterances: Sequence[Utterance], judged: Sequence[JudgedClip], sche
         truth = [scheme.labels.index(scheme.label_of(u.emotion) or "") for u, _ in pairs]
         scores = [score(truth, [j.predicted[i] for _, j in pairs], len(scheme.labels)) for i in range(len(CONDITIONS))]
         levels = {
-            condition: {"uar": s.uar, "war": s.war, "clips": s.n_clips, "unanswered": s.n_unanswered}
-            for condition, s in zip(CONDITIONS, scores, strict=True)
+            condition: {
+                "uar": s.uar,
+                "war": s.war,
+                "clips": s.n_clips,
+                "unanswered": s.n_unanswered,
+                "changed": 1 - agreement([j.predicted[0] for _, j in pairs], [j.predicted[i] for _, j in pairs]),
+            }
+            for i, (condition, s) in enumerate(zip(CONDITIONS, scores, strict=True))
         }
         figures[corpus] = {
             "speakers": sorted({u.speaker for u, _ in pairs}),
@@ -213,4 +228,5 @@ def _streamed(
         "windows": np.concatenate([j.heard.windows for j in judged]),
         "ends": np.concatenate([j.heard.end_samples for j in judged]),
         "posteriors": np.concatenate([j.heard.posteriors for j in judged]),
+        "speech_ratios": np.concatenate([j.heard.speech_ratios for j in judged]),
     }

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from monitor.card import Metric, read_model_file, write_model_file
-from monitor.errors import NoInputError, UsageError
+from monitor.errors import NoInputError
 from monitor.model import EmotionModel
 from trainer.evaluation import CONDITIONS, ORIGINAL, RESULT, evaluation_of, tables_of
 from trainer.forms import FORMS, Measured, Workshop, forms_table, machine
 from trainer.material import gather
 from trainer.modelcard import markdown
 from trainer.runs import RunFolder, write_json
-from trainer.subprocesses import run_module
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +29,7 @@ _TIE = 1.1
 """Times closer than a tenth are the same: the clock of a busy machine tells no more."""
 
 
-def export_run(folder: Path, root: Path, out: Path, models: Path, floor: float | None = None) -> int:
+def export_run(folder: Path, root: Path, out: Path, models: Path) -> int:
     """Make, measure, choose, judge and write the model of a finished run.
 
     Args:
@@ -38,8 +37,6 @@ def export_run(folder: Path, root: Path, out: Path, models: Path, floor: float |
         root: data directory.
         out: gets all forms and the figures.
         models: gets `NAME.tflite`, `NAME.keras` and `MODEL_CARD.md`.
-        floor: of the front-end as it is deployed, in nepers of power relative to the window's level; None keeps that
-            of the training.
 
     Raises:
         MonitorError: the run is not finished, corpora are missing, or a step failed.
@@ -50,36 +47,18 @@ def export_run(folder: Path, root: Path, out: Path, models: Path, floor: float |
         raise NoInputError(f"{folder}: the run is not finished; go on with the same ser-train train command")
     out.mkdir(parents=True, exist_ok=True)
     models.mkdir(parents=True, exist_ok=True)
-    network = run.network if floor is None else _refloored(run.network, out / "network.keras", floor)
-    workshop = Workshop(run, recipe, gather(recipe, root), out, network=network, command=_command(folder, floor))
+    workshop = Workshop(run, recipe, gather(recipe, root), out)
     workshop.convert()
     measured = [workshop.measure(form) for form in FORMS]
     chosen = choose(measured)
     print(forms_table(measured), f"chosen: {chosen.form}", sep="\n")
     write_json(out / "forms.json", {"chosen": chosen.form, "machine": machine(), "forms": measured})
-    result = evaluation_of(workshop.path(chosen.form), network, root)
+    result = evaluation_of(workshop.path(chosen.form), run.network, root)
     write_json(out / RESULT, result)
     print(tables_of(result))
     _ship(workshop.path(chosen.form), models / f"{recipe.name}.tflite", result, measured, chosen)
-    shutil.copyfile(network, models / f"{recipe.name}.keras")
+    shutil.copyfile(run.network, models / f"{recipe.name}.keras")
     return 0
-
-
-def _command(folder: Path, floor: float | None) -> str:
-    """What makes the model again, for its card."""
-    return f"ser-train export runs/{folder.name}" + ("" if floor is None else f" --floor {floor:g}")
-
-
-def _refloored(network: Path, result: Path, floor: float) -> Path:
-    """The network with another floor.
-
-    Raises:
-        UsageError: the floor is not below the level.
-    """
-    if not floor < 0:
-        raise UsageError(f"--floor is {floor:g}, wanted a negative number of nepers, e.g. -13")
-    run_module("trainer.refloor", network, result, floor)
-    return result
 
 
 def choose(measured: Sequence[Measured]) -> Measured:

@@ -68,11 +68,8 @@ def machine() -> str:
 class Workshop:
     """Makes and measures the forms of one run."""
 
-    def __init__(
-        self, run: RunFolder, recipe: Recipe, material: Material, out: Path, *, network: Path, command: str
-    ) -> None:
-        """Let the daemon's ears hear the validation clips; files go to `out`; `command` deploys `network`."""
-        self._network, self._command = network, command
+    def __init__(self, run: RunFolder, recipe: Recipe, material: Material, out: Path) -> None:
+        """Let the daemon's ears hear the validation clips; files go to `out`."""
         self._run, self._recipe, self._material, self._out = run, recipe, material, out
         self._scheme = label_scheme(recipe.labels)
         self._validation: HeardWindows = heard(material.splits.validation, recipe, "validation")
@@ -95,7 +92,7 @@ class Workshop:
         }
         write_arrays(windows, arrays)
         try:
-            run_module("trainer.convert", self._network, windows, self._out)
+            run_module("trainer.convert", self._run.network, windows, self._out)
         finally:
             windows.unlink()
 
@@ -130,7 +127,7 @@ class Workshop:
     def _mean_uar(self, posteriors: NDArray[np.float64]) -> float:
         utterances = self._material.splits.validation
         truth = np.array(labels_of(utterances, self._recipe))
-        predicted = clip_predictions(posteriors, self._validation.clip, len(truth))
+        predicted = clip_predictions(posteriors, self._validation.clip, self._validation.speech_ratios, len(truth))
         corpora = np.array([utterance.corpus for utterance in utterances])
         uar = [
             score(truth[corpora == corpus], predicted[corpora == corpus], len(self._scheme.labels)).uar
@@ -159,7 +156,6 @@ class Workshop:
             provenance={
                 **msgspec.json.decode(self._run.provenance.read_bytes()),
                 "label_scheme": recipe.labels,
-                "export": self._command,
             },
             licences=tuple(Licence(source=c.name, licence=c.licence, citation=c.citation) for c in cards),
         )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trainer.corpora import Holding, Utterance
     from trainer.recipe import Recipe
     from trainer.splits import Splits
+    from trainer.streaming import HeardClip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class HeardWindows:
     """float32, shape (n, frames, coefficients)."""
     clip: NDArray[np.int64]
     """int64, shape (n,): number of the clip; clips without speech have no window."""
+    speech_ratios: NDArray[np.float64]
+    """float64, shape (n,): weight of each window in its clip's result."""
 
 
 def gather(recipe: Recipe, root: Path) -> Material:
@@ -72,9 +75,13 @@ def labels_of(utterances: Sequence[Utterance], recipe: Recipe) -> list[int]:
 
 def heard(utterances: Sequence[Utterance], recipe: Recipe, what: str) -> HeardWindows:
     """Cut the windows that the daemon would classify, at the clips' own level."""
-    parts = list(mapped(_windows_of, utterances, what, setup=_open_worker, setup_args=(recipe,)))
-    counts = [len(part) for part in parts]
-    return HeardWindows(np.concatenate(parts), np.repeat(np.arange(len(parts)), counts))
+    parts = list(mapped(_hear, utterances, what, setup=_open_worker, setup_args=(recipe,)))
+    counts = [len(part.windows) for part in parts]
+    return HeardWindows(
+        np.concatenate([part.windows for part in parts]),
+        np.repeat(np.arange(len(parts)), counts),
+        np.concatenate([part.speech_ratios for part in parts]),
+    )
 
 
 _listener: list[Listener] = []
@@ -86,5 +93,5 @@ def _open_worker(recipe: Recipe) -> None:
     _listener[:] = [Listener(undecided)]
 
 
-def _windows_of(utterance: Utterance) -> NDArray[np.float32]:
-    return _listener[0].hear(read_clip(utterance.path, _listener[0].rate_hz)).windows
+def _hear(utterance: Utterance) -> HeardClip:
+    return _listener[0].hear(read_clip(utterance.path, _listener[0].rate_hz))

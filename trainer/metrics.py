@@ -51,15 +51,18 @@ def agreement(first: Sequence[int], second: Sequence[int]) -> float:
     return float(np.mean(np.asarray(first) == np.asarray(second))) if len(first) else 1.0
 
 
-def clip_predictions(posteriors: NDArray[np.floating[Any]], clip: NDArray[np.int64], n_clips: int) -> NDArray[np.int64]:
+def clip_predictions(
+    posteriors: NDArray[np.floating[Any]], clip: NDArray[np.int64], weights: NDArray[np.float64], n_clips: int
+) -> NDArray[np.int64]:
     """Number of the label with the highest mean posterior of each clip, `NO_ANSWER` for clips without a window.
 
     Args:
         posteriors: shape (windows, labels).
         clip: int64, shape (windows,): number of the clip.
+        weights: float64, shape (windows,), above 0: weight of each window in its clip's mean.
         n_clips: in all.
     """
     total = np.zeros((n_clips, posteriors.shape[1]))
-    np.add.at(total, clip, posteriors)
+    np.add.at(total, clip, weights[:, None] * posteriors)
     answered = np.bincount(clip, minlength=n_clips) > 0
     return np.where(answered, total.argmax(axis=1), NO_ANSWER)

@@ -75,7 +75,8 @@ def _speakers(card: ModelCard) -> str:
 def _figures(card: ModelCard, result: dict[str, Any]) -> str:
     about = (
         f"Test speakers: {result['protocol']}. UAR (unweighted average recall) in %; speech is brought to the level "
-        "named, with the rounding and clipping of 16 bits; spread is the highest less the lowest of these, in points. "
+        "named, with the rounding and clipping of 16 bits; in brackets, the share of answers that this changes, in %; "
+        "spread is the highest less the lowest UAR, as recorded included, in points. "
         f"`ser-train evaluate models/{card.name}.tflite` prints:"
     )
     parts = ["## How well it recognises", about, score_table(result, CONDITIONS)]
@@ -120,5 +121,5 @@ def _provenance(card: ModelCard) -> str:
     return (
         f"## Where it comes from\n\nRecipe `{facts['recipe']}` ({facts['recipe_digest']}), seed {facts['seed']}, "
         f"revision `{facts['revision'] or 'unknown'}`, Python {facts['python']}, {versions}. "
-        f"Made again by `ser-train train {facts['recipe']}` and `{facts['export']}`."
+        f"Made again by `ser-train train {facts['recipe']}` and `ser-train export runs/{facts['recipe']}`."
     )

@@ -18,7 +18,7 @@ import python_speech_features as psf
 from monitor.errors import MonitorError
 from monitor.pipeline.features.spec import FeatureSpec
 from trainer.audio import read_clip
-from trainer.metrics import agreement
+from trainer.metrics import agreement, clip_predictions
 from trainer.network import posteriors_of, read_network
 from trainer.runs import write_json
 
@@ -41,14 +41,18 @@ def parity(network: Any, streamed: Any) -> dict[str, Any]:
     spec = msgspec.json.decode(streamed["spec"].tobytes(), type=FeatureSpec)
     of_same = posteriors_of(network, windows)
     of_batch = posteriors_of(network, _batch_windows(streamed["paths"], clip, streamed["ends"], windows.shape[1], spec))
-    said = _clip_labels(posteriors, clip)
+
+    def clip_labels(of_windows: NDArray[np.float64]) -> list[int]:
+        return list(clip_predictions(of_windows, clip, streamed["speech_ratios"], int(clip.max()) + 1)[np.unique(clip)])
+
+    said = clip_labels(posteriors)
     return {
         "clips": len(said),
         "windows": len(windows),
-        "keras_tflite_clips": agreement(said, _clip_labels(of_same, clip)),
+        "keras_tflite_clips": agreement(said, clip_labels(of_same)),
         "keras_tflite_windows": agreement(list(posteriors.argmax(axis=1)), list(of_same.argmax(axis=1))),
         "max_difference": float(np.abs(posteriors - of_same).max(initial=0.0)),
-        "batch_streaming_clips": agreement(said, _clip_labels(of_batch, clip)),
+        "batch_streaming_clips": agreement(said, clip_labels(of_batch)),
         "batch_streaming_max_difference": float(np.abs(posteriors - of_batch).max(initial=0.0)),
     }
 
@@ -78,11 +82,6 @@ def _batch_windows(
             end = (int(ends[row]) - spec.frame_samples) // spec.hop_samples + 1
             windows[row] = padded[end : end + n_frames]
     return windows
-
-
-def _clip_labels(posteriors: NDArray[np.float64], clip: NDArray[np.int64]) -> list[int]:
-    """Number of the label with the highest mean posterior, for each clip that has windows."""
-    return [int(posteriors[clip == number].mean(axis=0).argmax()) for number in np.unique(clip)]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -28,11 +28,13 @@ class HeardClip:
     """int64, shape (n,): where each window ends."""
     posteriors: NDArray[np.float64]
     """float64, shape (n, labels)."""
+    speech_ratios: NDArray[np.float64]
+    """float64, shape (n,): weight of each window in the clip's result."""
 
     @property
     def mean_posteriors(self) -> NDArray[np.float64] | None:
         """float64, shape (labels,): the clip's result; None where nothing was classified."""
-        return self.posteriors.mean(axis=0) if len(self.posteriors) else None
+        return np.average(self.posteriors, axis=0, weights=self.speech_ratios) if len(self.posteriors) else None
 
 
 class Undecided:
@@ -85,4 +87,5 @@ class Listener:
             np.array(self._recorder.windows, dtype=np.float32).reshape(-1, rule.window_frames, spec.n_coefficients),
             np.array([estimate.end_sample for estimate in estimates], dtype=np.int64),
             np.array([estimate.posteriors for estimate in estimates]).reshape(-1, len(self._recorder.labels)),
+            np.array([estimate.speech_ratio for estimate in estimates]),
         )

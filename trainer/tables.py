@@ -17,7 +17,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def score_table(result: dict[str, Any], conditions: Sequence[str]) -> str:
-    """UAR in % of each corpus under each condition, spread over the levels; WAR and unanswered clips at the first."""
+    """UAR in % of each corpus under each condition (and of changed answers), its spread; WAR and unanswered clips."""
     head = ["corpus", "clips", *(_condition(name) for name in conditions), "spread", "WAR", "unanswered"]
     return table(head, [_score_row(corpus, figures, conditions) for corpus, figures in result["corpora"].items()])
 
@@ -34,7 +34,8 @@ def _score_row(corpus: str, figures: dict[str, Any], conditions: Sequence[str]) 
     return [
         corpus,
         str(first["clips"]),
-        *(f"{100 * levels[name]['uar']:.1f}" for name in conditions),
+        f"{100 * first['uar']:.1f}",
+        *(f"{100 * levels[name]['uar']:.1f} ({100 * levels[name]['changed']:.1f})" for name in conditions[1:]),
         f"{figures['level_spread_points']:.1f}",
         f"{100 * first['war']:.1f}",
         str(first["unanswered"]),

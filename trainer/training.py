@@ -43,15 +43,15 @@ class Validation:
         """Put the windows through the front-end once."""
         front_end = network.front_end(recipe.front_end, cepstra=recipe.features.name == "mfcc")
         self._maps = _in_parts(front_end, heard.windows)
-        self._clip = heard.clip
+        self._heard = heard
         self._truth = labels_of(utterances, recipe)
         self._corpora = [utterance.corpus for utterance in utterances]
         self._n_labels = len(label_scheme(recipe.labels).labels)
 
     def uar(self, body: Any) -> dict[str, float]:
-        """UAR of each corpus, 0-1, and their `mean`; a clip's result is the mean posterior of its windows."""
+        """UAR of each corpus, 0-1, and their `mean`; a clip's result is as in the daemon."""
         posteriors = np.asarray(keras.ops.softmax(_in_parts(lambda maps: body(maps, training=False), self._maps)))
-        predicted = clip_predictions(posteriors, self._clip, len(self._truth))
+        predicted = clip_predictions(posteriors, self._heard.clip, self._heard.speech_ratios, len(self._truth))
         figures = {corpus: self._corpus_uar(corpus, predicted) for corpus in dict.fromkeys(self._corpora)}
         return {**figures, "mean": float(np.mean(list(figures.values())))}
 

@@ -216,6 +216,6 @@ class Pipeline:
         posteriors = self._classifier.posteriors(window.values)
         smoothed, label, confidence = self._smoother.update(posteriors, window.end_sample / self._spec.rate_hz)
         start, end = self._origin + window.start_sample, self._origin + window.end_sample
-        estimate = Estimate(start, end, posteriors, smoothed, label, confidence)
+        estimate = Estimate(start, end, posteriors, smoothed, label, confidence, window.speech_ratio)
         event = self._segments.estimated(estimate, self._origin + self._now, self._voiced())
         return [estimate] if event is None else [estimate, event]

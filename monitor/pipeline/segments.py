@@ -30,6 +30,8 @@ class _OpenSegment:
 
     start_sample: int
     posterior_sum: NDArray[np.float64]
+    """Weighed by speech: a window at the edge, mostly silence, knows less, and may be there only by a narrow vote."""
+    speech_sum: float = 0.0
     windows: int = 0
     emotion: str | None = None
     """What the last event said; None until `new` is out."""
@@ -63,7 +65,8 @@ class Segments:
         if segment is None:
             return None
         segment.windows += 1
-        segment.posterior_sum += estimate.posteriors
+        segment.posterior_sum += estimate.speech_ratio * estimate.posteriors
+        segment.speech_sum += estimate.speech_ratio
         if estimate.label == segment.emotion:
             return None
         # Room for the `end` that every `new` owes is kept free.
@@ -83,7 +86,7 @@ class Segments:
         if segment is None or segment.emotion is None:
             return None
         self._sent.append(now)
-        mean = segment.posterior_sum / segment.windows
+        mean = segment.posterior_sum / segment.speech_sum
         best = int(mean.argmax())
         emotion = self._labels[best] if mean[best] >= self._min_confidence else UNCERTAIN
         event = self._event(segment, emotion, mean, now, voiced)

@@ -108,7 +108,7 @@ class Windows:
         window_end = last_frame * self._spec.hop_samples + self._spec.frame_samples
         window_start = window_end - self._window_samples
         voiced = self._voiced_samples(window_start)
-        if last_frame < 0 or voiced < min_speech_s * self._spec.rate_hz:
+        if last_frame < 0 or voiced == 0 or voiced < min_speech_s * self._spec.rate_hz:
             return None
         self._last_end = end
         self._roll(last_frame)

@@ -107,10 +107,14 @@ def test_segment_times_and_counts():
     assert end.windows == sum(isinstance(e, Estimate) for e in events)
 
 
-def test_the_end_tells_the_mean_of_the_windows():
+def test_the_end_tells_the_mean_of_the_windows_weighed_by_their_speech():
     pipeline = make()
     events = hear(pipeline, talk(-1, 2, -1)) + pipeline.flush()
-    mean = np.mean([e.posteriors for e in events if isinstance(e, Estimate)], axis=0)
+    estimates = [e for e in events if isinstance(e, Estimate)]
+    ratios = [e.speech_ratio for e in estimates]
+    assert len(set(ratios)) > 1
+    assert 0 < min(ratios) <= max(ratios) <= 1
+    mean = sum(e.speech_ratio * e.posteriors for e in estimates) / sum(ratios)
     end = emotion_events(events)[-1]
     assert list(end.scores.values()) == pytest.approx(mean.tolist())
     assert end.emotion == FeatureHash.labels[int(mean.argmax())]

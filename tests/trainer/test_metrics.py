@@ -15,7 +15,9 @@ def test_recall_is_averaged_over_the_labels_that_occur():
 
 def test_clips_answer_with_the_mean_of_their_windows():
     posteriors = np.array([[0.6, 0.4], [0.1, 0.9], [0.8, 0.2]])
-    np.testing.assert_array_equal(clip_predictions(posteriors, np.array([0, 0, 2]), 3), [1, NO_ANSWER, 0])
+    clip, even = np.array([0, 0, 2]), np.ones(3)
+    np.testing.assert_array_equal(clip_predictions(posteriors, clip, even, 3), [1, NO_ANSWER, 0])
+    np.testing.assert_array_equal(clip_predictions(posteriors, clip, np.array([0.9, 0.1, 0.5]), 3), [0, NO_ANSWER, 0])
 
 
 def test_agreement():
