@@ -25,6 +25,8 @@ ENVIRONMENT_PREFIX = "SER_MONITOR__"
 LogLevel = Literal["debug", "info", "warning", "error"]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
+TopicPrefix = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^/+#\s][^+#\s]*(?<!/)\Z")]
+"""No wildcards, no blanks, no slash at either end."""
 PositiveSeconds = Annotated[float, Meta(gt=0.0, le=3600.0)]
 
 
@@ -41,6 +43,8 @@ class AudioSettings(Table, frozen=True):
     """Audio kept while the worker is busy; older audio is overwritten and counted as lost."""
     stall_s: PositiveSeconds = 5.0
     """No audio for so long: the device is opened again."""
+    stall_exit_s: PositiveSeconds = 60.0
+    """The sound system hangs for so long that only a new process helps: leave with 75, for systemd to start anew."""
 
 
 class VadSettings(Table, frozen=True):
@@ -90,6 +94,98 @@ class DecisionSettings(Table, frozen=True):
             raise ValueError("max_events_per_min is 1, wanted 0 or at least 2: every `new` is followed by an `end`")
 
 
+class Secret:
+    """A text that is never printed; `reveal` gives it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str = "") -> None:
+        """Keep `text`."""
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "***" if self._text else "''"
+
+
+class TlsSettings(Table, frozen=True):
+    """`[mqtt.tls]`: encryption; the broker's certificate and name are always verified."""
+
+    enabled: bool = False
+    ca_file: str = ""
+    """Certificates to trust, PEM; "" trusts those of the system."""
+    cert_file: str = ""
+    """This monitor's certificate, PEM, where the broker wants one."""
+    key_file: str = ""
+    """The key of `cert_file`, PEM, without a passphrase."""
+
+    def __post_init__(self) -> None:
+        """Refuse half a client certificate.
+
+        Raises:
+            ValueError: naming what is missing.
+        """
+        if bool(self.cert_file) != bool(self.key_file):
+            raise ValueError("cert_file and key_file go together; give both or neither")
+
+
+class HomeAssistantSettings(Table, frozen=True):
+    """`[mqtt.homeassistant]`: the device appears in Home Assistant by itself."""
+
+    enabled: bool = True
+    prefix: TopicPrefix = "homeassistant"
+    """Discovery prefix, as in Home Assistant's MQTT integration."""
+
+
+class MqttSettings(Table, frozen=True):
+    """`[mqtt]`: events to a broker."""
+
+    enabled: bool = False
+    host: Annotated[str, Meta(min_length=1, max_length=253)] = "localhost"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    """1883 is usual for plain, 8883 for TLS."""
+    username: str = ""
+    password_file: str = ""
+    """A file that holds the password; "" takes the systemd credential `mqtt-password`, where there is one."""
+    password: Secret = Secret()
+    """Only from the environment, `SER_MONITOR__MQTT__PASSWORD`: a password does not belong into this file."""
+    base_topic: TopicPrefix = "ser-monitor"
+    """Topics are `{base_topic}/{node}/…`."""
+    client_id: Annotated[str, Meta(max_length=128)] = ""
+    """Must differ between all clients of a broker; "" is `ser-monitor-{node}`."""
+    keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 20
+    """A monitor that falls silent is called offline after one and a half times this."""
+    queue_max: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+    """Events kept while the broker is away; beyond, the oldest is dropped and counted."""
+    publish_level: bool = False
+    """Loudness on the topic `level`, once a second."""
+    allow_remote_unmute: bool = False
+    """Whether `OFF` on the topic `mute/set` opens the microphone again."""
+    tls: TlsSettings = TlsSettings()
+    homeassistant: HomeAssistantSettings = HomeAssistantSettings()
+
+
+class MetricsSettings(Table, frozen=True):
+    """`[metrics]`: figures for Prometheus."""
+
+    listen: Annotated[str, Meta(pattern=r"^$|^(127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}\Z")] = ""
+    """Address and port of the endpoint, on loopback only: "127.0.0.1:9187"; "" is none."""
+    textfile: str = ""
+    """A file ending in .prom for node_exporter's textfile collector; "" is none."""
+
+
 class LogSettings(Table, frozen=True):
     """`[log]`: what goes to stderr."""
 
@@ -106,6 +202,8 @@ class Settings(Table, frozen=True):
     vad: VadSettings = VadSettings()
     model: ModelSettings = ModelSettings()
     decision: DecisionSettings = DecisionSettings()
+    mqtt: MqttSettings = MqttSettings()
+    metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
 
 
@@ -177,7 +275,14 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 def _convert(tree: Mapping[str, Any], origin: str, *, strict: bool) -> Settings:
     try:
-        return msgspec.convert(tree, Settings, strict=strict)
+        return msgspec.convert(tree, Settings, strict=strict, dec_hook=_decode)
     except msgspec.ValidationError as error:
         message = str(error).replace("Object contains unknown field", "unknown key").replace("$.", "")
         raise ConfigError(f"configuration ({origin}): {message}") from None
+
+
+def _decode(kind: type, value: Any) -> Any:
+    """Types that msgspec does not know."""
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise ValueError(f"found {type(value).__name__}, wanted text")

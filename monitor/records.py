@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 UNCERTAIN = "uncertain"
 """The outcome when no label is likely enough."""
 
+MonitorState = Literal["starting", "listening", "speech", "muted", "no_audio", "degraded"]
+"""`degraded`: it listens, but audio or events are being lost."""
 EventType = Literal["new", "update", "end"]
 
 
@@ -136,6 +138,40 @@ class EmotionEvent:
     """Samples lost at the end of the segment, when a gap closed it."""
 
 
+@dataclass(frozen=True, slots=True)
+class StatusTaken:
+    """How the monitor is doing; taken on change and every half minute."""
+
+    state: MonitorState
+    reason: str
+    """Why nothing is heard or something is lost; empty while all is well."""
+    device: str
+    """What is listened to: an input's name, a file's, `stdin`."""
+    rate_hz: int
+    """Sample rate of the open input; 0 while none is open."""
+    audio_age_s: float | None
+    """Seconds since audio last arrived; None before any has."""
+    uptime_s: float
+    memory_mb: float | None
+    """Resident memory, 10^6 bytes; None where the system does not tell."""
+    cpu_percent: float
+    """Of one core, over the time since the last status."""
+    inference_p95_ms: float | None
+    """95th percentile of the time the model took for one of the last windows; None before any."""
+    audio_lost_s: float
+    """All audio lost since the start, in seconds."""
+    reopens: int
+    """Attempts to open the input after the first."""
+    reconnects: int
+    """Connections to the broker after the first."""
+    events: int
+    """Emotion events since the start."""
+    dropped: int
+    """Events and reports dropped because an output did not keep up or was away."""
+    queue: int
+    """Events that wait for the broker, those not yet acknowledged included."""
+
+
 PipelineEvent = SpeechStarted | SpeechEnded | Gap | LevelMeasured | Estimate | EmotionEvent
 """Whatever `Pipeline.push` and `Pipeline.flush` return."""
 
@@ -144,8 +180,8 @@ PipelineEvent = SpeechStarted | SpeechEnded | Gap | LevelMeasured | Estimate | E
 class Report:
     """A pipeline event on its way to the sinks: here sample numbers have become wall-clock time."""
 
-    event: PipelineEvent
+    event: PipelineEvent | StatusTaken
     at_s: float
-    """Wall clock of the event, seconds since 1970-01-01 UTC."""
+    """Wall clock of the event's sound, or of the status, seconds since 1970-01-01 UTC."""
     payload: dict[str, Any] | None = None
     """The JSON object users see, for an `EmotionEvent`; made once for all sinks. None for every other event."""

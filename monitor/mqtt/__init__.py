@@ -1,0 +1,1 @@
+"""MQTT 5: topics, messages, the connection. The sink in `monitor.sinks.mqtt` joins them."""
