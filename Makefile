@@ -1,5 +1,8 @@
 # make run   install into .venv and listen          make lint   ruff and mypy
 # make test  install what the tests need, run all   make bench  measure, side by side
+# sudo make install        the service; sudo make uninstall
+# make install-user        the service of a desktop session; make uninstall-user
+# make test-systemd        the service under a real systemd, in a container; as root
 # PYTHON=python3.12 make run   another Python (3.11 or newer); VENV=... another folder
 
 PYTHON ?= python3
@@ -10,8 +13,14 @@ SER := $(BIN)/ser-monitor
 # libsndfile comes inside the soundfile wheel; PortAudio does not come with sounddevice on Linux.
 RUN_PACKAGES := libportaudio2
 TEST_PACKAGES := $(RUN_PACKAGES) libasound2-plugins pulseaudio pulseaudio-utils
+SYSTEMD_PACKAGES := systemd-container debootstrap
+# Where a whole run is wanted anyway, the service is tested too.
+ifeq ($(CI),true)
+TEST_PACKAGES += $(SYSTEMD_PACKAGES)
+endif
 
-.PHONY: run test lint format bench demo-clip golden terminal-picture clean
+.PHONY: run test test-systemd lint format bench demo-clip golden terminal-picture clean
+.PHONY: install uninstall install-user uninstall-user
 
 run: $(VENV)/.run
 	@sh .ci/debian-packages $(RUN_PACKAGES)
@@ -22,6 +31,13 @@ run: $(VENV)/.run
 test: $(VENV)/.test
 	@sh .ci/debian-packages $(TEST_PACKAGES)
 	$(BIN)/python -m pytest $(PYTEST)
+
+test-systemd: $(VENV)/.test
+	@sh .ci/debian-packages $(SYSTEMD_PACKAGES)
+	SER_TEST_SYSTEMD=1 $(BIN)/python -m pytest -m systemd $(PYTEST)
+
+install uninstall install-user uninstall-user:
+	@PYTHON='$(PYTHON)' DESTDIR='$(DESTDIR)' NO_START='$(NO_START)' PURGE='$(PURGE)' sh systemd/install.sh $@
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

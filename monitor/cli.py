@@ -10,6 +10,7 @@ import sys
 from importlib import import_module
 from importlib.metadata import version
 
+from monitor.checkup import CHECKS
 from monitor.errors import MissingDependencyError, MonitorError
 
 # BLAS threads double the CPU time of our small matrix products; read when numpy is imported, which is later.
@@ -24,8 +25,11 @@ _PIP_NAMES = {"webrtcvad": "webrtcvad-wheels"}
 VERBS = {
     "run": "listen and print emotion events (the default)",
     "devices": "list the input devices by name",
+    "check": "try everything from the configuration to the broker, and say what fails and what to do",
     "analyze": "one result for each audio file",
     "model": "show or verify a model file",
+    "config": "show the settings and where each comes from, check or write a configuration file",
+    "ha-discovery": "print what Home Assistant is told, or remove this monitor from it",
 }
 
 NOTICE = (
@@ -40,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the daemon takes over
-        code: int = import_module(f"monitor.commands.{options.verb}").run(options)
+        code: int = import_module(module_of(options.verb)).run(options)
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
@@ -51,6 +55,11 @@ def main(arguments: list[str] | None = None) -> int:
         message, code = _explain(error)
         print(f"ser-monitor: error: {' '.join(message.split())}", file=sys.stderr)
     return code
+
+
+def module_of(verb: str) -> str:
+    """Where `run` of a verb is."""
+    return f"monitor.commands.{verb.replace('-', '_')}"
 
 
 def _prepare_streams() -> None:
@@ -94,8 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("run", help=VERBS["run"], description=VERBS["run"], parents=[_run_options()], epilog=NOTICE)
     verbs.add_parser("devices", help=VERBS["devices"], description=VERBS["devices"])
+    _add_check(verbs.add_parser("check", help=VERBS["check"], description=VERBS["check"]))
     _add_analyze(verbs.add_parser("analyze", help=VERBS["analyze"], description=VERBS["analyze"], epilog=NOTICE))
     _add_model(verbs.add_parser("model", help=VERBS["model"], description=VERBS["model"]))
+    _add_config(verbs.add_parser("config", help=VERBS["config"], description=VERBS["config"]))
+    discovery = VERBS["ha-discovery"]
+    _add_ha_discovery(verbs.add_parser("ha-discovery", help=discovery, description=discovery))
     for verb in verbs.choices.values():
         verb.add_argument("--version", action="version", version=f"ser-monitor {version('ser-monitor')}")
     return parser
@@ -134,6 +147,17 @@ def _add_common(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
 
 
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    # Not `choices`: until Python 3.12 argparse refuses that no part is named.
+    parser.add_argument("parts", nargs="*", type=_part, metavar="PART", help=f"{', '.join(CHECKS)}; default: all")
+    parser.add_argument("--as-service", action="store_true", help="as the systemd service would see it; needs root")
+    parser.add_argument("--json", action="store_true", help="JSON Lines, one object a step")
+    parser.add_argument(
+        "--device", type=_not_empty, metavar="NAME", help="part of a name that `ser-monitor devices` prints"
+    )
+    _add_common(parser)
+
+
 def _add_analyze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="anything that libsndfile reads")
     form = parser.add_mutually_exclusive_group()
@@ -150,9 +174,51 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     _add_common(parser)
 
 
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    show = actions.add_parser("show", help="what holds, and where each value comes from")
+    show.add_argument("--json", action="store_true", help="as JSON")
+    for flag in ("--device", "--model", "--log-level"):
+        show.add_argument(flag, type=_not_empty, help="as given to `ser-monitor run`")
+    check = actions.add_parser("check", help="whether the file and the variables of the environment are right")
+    for reader in (show, check):
+        file = reader.add_mutually_exclusive_group()
+        file.add_argument("--config", type=_not_empty, metavar="FILE", help="the same as FILE")
+        # Without a default it leaves alone what --config has set.
+        file.add_argument(
+            "config",
+            nargs="?",
+            type=_not_empty,
+            default=argparse.SUPPRESS,
+            metavar="FILE",
+            help="a TOML file; default: the user's, then the system's",
+        )
+    init = actions.add_parser("init", help="write a commented file that holds all defaults")
+    init.add_argument("--output", type=_not_empty, metavar="FILE", help="default: standard output")
+    init.add_argument("--force", action="store_true", help="replace the file where there is one")
+    actions.add_parser("schema", help="print a JSON Schema of the file, for editors")
+
+
+def _add_ha_discovery(parser: argparse.ArgumentParser) -> None:
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--print", action="store_true", help="the topic on the first line, then the message as JSON")
+    action.add_argument(
+        "--remove",
+        action="store_true",
+        help="clear it at the broker; of a former node: SER_MONITOR__NODE=NAME ser-monitor ha-discovery --remove",
+    )
+    _add_common(parser)
+
+
 def _not_empty(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("found an empty text; is a shell variable unset?")
+    return text
+
+
+def _part(text: str) -> str:
+    if text not in CHECKS:
+        raise argparse.ArgumentTypeError(f"found '{text}', wanted one of {', '.join(CHECKS)}")
     return text
 
 

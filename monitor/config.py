@@ -1,33 +1,111 @@
-"""Typed settings, read once at the top: defaults < TOML file < environment < flags.
+"""What can be set, with ranges and defaults; how it is read stands in `monitor.settings`.
 
-The environment variable of `[vad] mode` is `SER_MONITOR__VAD__MODE`. An unknown key or a value out of range is an
-error, never ignored.
+Defaults < TOML file < environment < flags. The variable of `[vad] mode` is `SER_MONITOR__VAD__MODE`. An unknown key, a
+wrong type or a value out of range is an error, never ignored. The docstrings are what `ser-monitor config init` prints.
 """
 
 from __future__ import annotations
 
 import os
-import tomllib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, field
 
-from monitor.errors import ConfigError, NoInputError, PermissionDeniedError
-from monitor.host import config_paths, host_name
+from monitor.host import host_name
+from monitor.settings.catalogue import Catalogue
+from monitor.settings.environment import read_environment
+from monitor.settings.file import find_file, read_file
+from monitor.settings.flags import Flag, flags_of, read_flags
+from monitor.settings.found import DEFAULT, Found, KeyPath, Origin
+from monitor.settings.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-ENVIRONMENT_PREFIX = "SER_MONITOR__"
+__all__ = [
+    "AudioSettings",
+    "Configuration",
+    "DecisionSettings",
+    "Flag",
+    "HomeAssistantSettings",
+    "LogSettings",
+    "MetricsSettings",
+    "ModelSettings",
+    "MqttSettings",
+    "Secret",
+    "Settings",
+    "Table",
+    "TlsSettings",
+    "VadSettings",
+    "load_configuration",
+    "load_settings",
+]
+
+_CONTROL = r"\x00-\x1f\x7f"
+_LAST_PORT = 65535
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
-TopicPrefix = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^/+#\s][^+#\s]*(?<!/)\Z")]
-"""No wildcards, no blanks, no slash at either end."""
 PositiveSeconds = Annotated[float, Meta(gt=0.0, le=3600.0)]
+PlainText = Annotated[
+    str,
+    Meta(
+        max_length=1024,
+        pattern=rf"^[^{_CONTROL}]*\Z",
+        extra={"wanted": "at most 1024 characters, none of them a control character", "self_evident": True},
+    ),
+]
+FilePath = Annotated[
+    str, Meta(max_length=4096, pattern=r"^[^\x00]*\Z", extra={"wanted": "the path of a file", "self_evident": True})
+]
+NodeName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=128,
+        pattern=rf"^[^/+#\s{_CONTROL}]+\Z",
+        examples=["kitchen"],
+        extra={"wanted": "a name of at most 128 characters without blanks, /, + and #"},
+    ),
+]
+TopicPrefix = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=128,
+        pattern=rf"^[^/$+#\s{_CONTROL}][^+#\s{_CONTROL}]*(?<!/)\Z",
+        extra={"wanted": "a topic without blanks, + and #, with no / at either end and no $ in front"},
+    ),
+]
+HostName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=253,
+        # One colon is a port, several are IPv6.
+        pattern=rf"^(?![^:]*:[^:]*\Z)[^/@\[\]\s{_CONTROL}]+\Z",
+        extra={"wanted": "the name or address of a host alone, without mqtt:// and port"},
+    ),
+]
+LoopbackAddress = Annotated[
+    str,
+    Meta(
+        pattern=r"^$|^(127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}\Z",
+        extra={"wanted": 'a loopback address with a port, such as "127.0.0.1:9187", or ""', "self_evident": True},
+    ),
+]
+TextfilePath = Annotated[
+    str,
+    Meta(
+        max_length=4096,
+        pattern=r"^$|^[^\x00]+\.prom\Z",
+        extra={"wanted": 'the path of a file that ends in .prom, or ""', "self_evident": True},
+    ),
+]
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -35,7 +113,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class AudioSettings(Table, frozen=True):
-    """`[audio]`: the microphone."""
+    """The microphone."""
 
     device: str = ""
     """Part of a name that `ser-monitor devices` prints; "" is the default input."""
@@ -48,7 +126,7 @@ class AudioSettings(Table, frozen=True):
 
 
 class VadSettings(Table, frozen=True):
-    """`[vad]`: the voice-activity gate."""
+    """The voice-activity gate."""
 
     mode: Annotated[int, Meta(ge=0, le=3)] = 2
     """webrtcvad aggressiveness: 0 lets most through, 3 least."""
@@ -63,25 +141,26 @@ class VadSettings(Table, frozen=True):
 
 
 class ModelSettings(Table, frozen=True):
-    """`[model]`: the classifier."""
+    """The classifier."""
 
-    path: str = ""
+    path: FilePath = ""
     """A .tflite file with its card inside; "" is the shipped one."""
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Threads the classifier computes with; one is enough for one microphone."""
 
 
 class DecisionSettings(Table, frozen=True):
-    """`[decision]`: from posteriors to events."""
+    """From probabilities to events."""
 
     smoothing_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 1.5
     """Time constant of the exponential average over windows; 0 is none."""
     min_confidence: Probability = 0.4
-    """Below: `uncertain`."""
+    """An emotion less likely than this is called `uncertain`."""
     change_margin: Probability = 0.1
     """Another label must be so much more likely before the emotion changes."""
     min_dwell_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 0.6
     """An emotion is kept at least so long."""
-    max_events_per_min: Annotated[int, Meta(ge=0)] = 60
+    max_events_per_min: Annotated[int, Meta(ge=0, le=6000)] = 60
     """Events a minute at most, 2 or more; 0 is no limit. A segment that gets a `new` always gets its `end`."""
 
     def __post_init__(self) -> None:
@@ -94,76 +173,59 @@ class DecisionSettings(Table, frozen=True):
             raise ValueError("max_events_per_min is 1, wanted 0 or at least 2: every `new` is followed by an `end`")
 
 
-class Secret:
-    """A text that is never printed; `reveal` gives it."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str = "") -> None:
-        """Keep `text`."""
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself."""
-        return self._text
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    def __repr__(self) -> str:
-        return "***" if self._text else "''"
-
-
 class TlsSettings(Table, frozen=True):
-    """`[mqtt.tls]`: encryption; the broker's certificate and name are always verified."""
+    """Encryption; the broker's certificate and name are always verified."""
 
     enabled: bool = False
-    ca_file: str = ""
+    """Whether the connection is encrypted; nothing ever falls back to plain."""
+    ca_file: FilePath = ""
     """Certificates to trust, PEM; "" trusts those of the system."""
-    cert_file: str = ""
+    cert_file: FilePath = ""
     """This monitor's certificate, PEM, where the broker wants one."""
-    key_file: str = ""
+    key_file: FilePath = ""
     """The key of `cert_file`, PEM, without a passphrase."""
 
     def __post_init__(self) -> None:
-        """Refuse half a client certificate.
+        """Refuse half a client certificate, and certificates that would not be used.
 
         Raises:
             ValueError: naming what is missing.
         """
         if bool(self.cert_file) != bool(self.key_file):
             raise ValueError("cert_file and key_file go together; give both or neither")
+        # With Mosquitto's clients a CA file turns encryption on; who expects that must not send a password in plain.
+        for name in ("ca_file", "cert_file", "key_file"):
+            if getattr(self, name) and not self.enabled:
+                raise ValueError(f"{name} is set but encryption is off; set enabled = true, or remove {name}")
 
 
 class HomeAssistantSettings(Table, frozen=True):
-    """`[mqtt.homeassistant]`: the device appears in Home Assistant by itself."""
+    """The device appears in Home Assistant by itself."""
 
     enabled: bool = True
+    """Whether the device is announced, once `[mqtt]` is enabled."""
     prefix: TopicPrefix = "homeassistant"
     """Discovery prefix, as in Home Assistant's MQTT integration."""
 
 
 class MqttSettings(Table, frozen=True):
-    """`[mqtt]`: events to a broker."""
+    """Events to a broker."""
 
     enabled: bool = False
-    host: Annotated[str, Meta(min_length=1, max_length=253)] = "localhost"
-    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    """Whether events are sent to a broker."""
+    host: HostName = "localhost"
+    """Where the broker is."""
+    port: Annotated[int, Meta(ge=1, le=_LAST_PORT)] = 1883
     """1883 is usual for plain, 8883 for TLS."""
-    username: str = ""
-    password_file: str = ""
+    username: PlainText = ""
+    """As the broker knows this monitor; "" gives no name."""
+    password_file: FilePath = ""
     """A file that holds the password; "" takes the systemd credential `mqtt-password`, where there is one."""
-    password: Secret = Secret()
-    """Only from the environment, `SER_MONITOR__MQTT__PASSWORD`: a password does not belong into this file."""
+    password: Secret = field(default_factory=Secret)
+    """Only from the environment, `SER_MONITOR__MQTT__PASSWORD`: a password does not belong in this file."""
     base_topic: TopicPrefix = "ser-monitor"
     """Topics are `{base_topic}/{node}/…`."""
-    client_id: Annotated[str, Meta(max_length=128)] = ""
+    client_id: PlainText = ""
     """Must differ between all clients of a broker; "" is `ser-monitor-{node}`."""
     keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 20
     """A monitor that falls silent is called offline after one and a half times this."""
@@ -173,116 +235,101 @@ class MqttSettings(Table, frozen=True):
     """Loudness on the topic `level`, once a second."""
     allow_remote_unmute: bool = False
     """Whether `OFF` on the topic `mute/set` opens the microphone again."""
-    tls: TlsSettings = TlsSettings()
-    homeassistant: HomeAssistantSettings = HomeAssistantSettings()
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    homeassistant: HomeAssistantSettings = field(default_factory=HomeAssistantSettings)
 
 
 class MetricsSettings(Table, frozen=True):
-    """`[metrics]`: figures for Prometheus."""
+    """Figures for Prometheus."""
 
-    listen: Annotated[str, Meta(pattern=r"^$|^(127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}\Z")] = ""
+    listen: LoopbackAddress = ""
     """Address and port of the endpoint, on loopback only: "127.0.0.1:9187"; "" is none."""
-    textfile: str = ""
+    textfile: TextfilePath = ""
     """A file ending in .prom for node_exporter's textfile collector; "" is none."""
+
+    def __post_init__(self) -> None:
+        """Refuse a port that does not exist, which the pattern lets pass.
+
+        Raises:
+            ValueError: naming it.
+        """
+        port = self.listen.rpartition(":")[2]
+        if port.isdecimal() and int(port) > _LAST_PORT:
+            raise ValueError(f"listen has the port {port}, wanted one up to {_LAST_PORT}")
 
 
 class LogSettings(Table, frozen=True):
-    """`[log]`: what goes to stderr."""
+    """What goes to stderr."""
 
     level: LogLevel = "info"
+    """The least important messages that are still written."""
 
 
 class Settings(Table, frozen=True):
     """Everything that can be set; see the tables."""
 
     schema_version: Literal[1] = 1
-    node: Annotated[str, Meta(min_length=1, pattern=r"^[^/+#\s]+\Z")] = msgspec.field(default_factory=host_name)
+    """Layout of this file; a later one with another meaning has another number."""
+    node: NodeName = field(default_factory=host_name)
     """Name of this monitor in events; default: the host name."""
-    audio: AudioSettings = AudioSettings()
-    vad: VadSettings = VadSettings()
-    model: ModelSettings = ModelSettings()
-    decision: DecisionSettings = DecisionSettings()
-    mqtt: MqttSettings = MqttSettings()
-    metrics: MetricsSettings = MetricsSettings()
-    log: LogSettings = LogSettings()
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    vad: VadSettings = field(default_factory=VadSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    decision: DecisionSettings = field(default_factory=DecisionSettings)
+    mqtt: MqttSettings = field(default_factory=MqttSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings, and where each comes from."""
+
+    settings: Settings
+    file: Path | None
+    """The file that was read, if any."""
+    found: Mapping[KeyPath, Found]
+    """What was set; what is missing has its default."""
+
+    def origin(self, path: KeyPath) -> Origin:
+        """Where the value of the setting at `path`, e.g. `("vad", "mode")`, comes from."""
+        return self.found[path].origin if path in self.found else DEFAULT
+
+
+def load_configuration(
+    path: Path | None = None, environment: Mapping[str, str] | None = None, flags: Iterable[Flag] = ()
+) -> Configuration:
+    """Settings and their origins from `path` (or the first standard place where a file is), the environment and flags.
+
+    Args:
+        path: a TOML file that must exist, or None for the standard places.
+        environment: variables to read; default: this process' own.
+        flags: what the command line sets.
+
+    Raises:
+        ConfigError: a file that is not TOML, an unknown key or variable, a wrong type, a value out of range, values
+            that do not go together, or a secret in the file.
+        NoInputError: `path` does not exist.
+        PermissionDeniedError: the file cannot be read by this user.
+    """
+    catalogue = Catalogue(Settings)
+    file = path if path is not None else find_file()
+    found = {
+        **({} if file is None else read_file(file, catalogue)),
+        **read_environment(os.environ if environment is None else environment, catalogue),
+        **read_flags(flags, catalogue),
+    }
+    return Configuration(catalogue.build(found), file, found)
 
 
 def load_settings(
     path: Path | None, environment: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None
 ) -> Settings:
-    """Settings from `path` (or the first standard place that exists), the environment and flags.
-
-    Args:
-        path: a TOML file that must exist, or None for the standard places.
-        environment: variables to read; default: this process' own.
-        overrides: nested values of the flags, e.g. `{"audio": {"device": "USB"}}`.
+    """The settings alone; `overrides` are nested values, e.g. `{"audio": {"device": "USB"}}`.
 
     Raises:
-        ConfigError: a file that is not TOML, an unknown key, a wrong type or a value out of range.
+        ConfigError: as in `load_configuration`.
         NoInputError: `path` does not exist.
         PermissionDeniedError: the file cannot be read by this user.
     """
-    tree: dict[str, Any] = {}
-    origin = "defaults"
-    file = path if path is not None else next((p for p in config_paths() if p.is_file()), None)
-    if file is not None:
-        tree, origin = _read_toml(file), str(file)
-    # The file is checked alone first, so that an error names the file and not the environment.
-    _convert(tree, origin, strict=True)
-    variables = _from_environment(os.environ if environment is None else environment)
-    _convert(variables, "environment", strict=False)
-    merged = _merge(_merge(tree, variables), overrides or {})
-    return _convert(merged, "command line", strict=False)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise NoInputError(f"no such configuration file: {path}") from None
-    except PermissionError:
-        raise PermissionDeniedError(f"{path}: this user may not read it; check its owner and mode") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise ConfigError(f"{path}: not a TOML file: {error}") from None
-    except OSError as error:
-        raise NoInputError(f"{path}: the configuration cannot be read: {error.strerror}") from None
-
-
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for name, value in sorted(environment.items()):
-        if not name.startswith(ENVIRONMENT_PREFIX):
-            continue
-        *tables, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-        node = tree
-        for table in tables:
-            node = node.setdefault(table, {})
-            if not isinstance(node, dict):
-                raise ConfigError(f"environment: {name} names a key in '{table}', which is set to a value itself")
-        node[key] = value
-    return tree
-
-
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        if isinstance(value, dict) and isinstance(merged.get(key), dict):
-            merged[key] = _merge(merged[key], value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def _convert(tree: Mapping[str, Any], origin: str, *, strict: bool) -> Settings:
-    try:
-        return msgspec.convert(tree, Settings, strict=strict, dec_hook=_decode)
-    except msgspec.ValidationError as error:
-        message = str(error).replace("Object contains unknown field", "unknown key").replace("$.", "")
-        raise ConfigError(f"configuration ({origin}): {message}") from None
-
-
-def _decode(kind: type, value: Any) -> Any:
-    """Types that msgspec does not know."""
-    if kind is Secret and isinstance(value, str):
-        return Secret(value)
-    raise ValueError(f"found {type(value).__name__}, wanted text")
+    return load_configuration(path, environment, flags_of(overrides or {})).settings

@@ -5,7 +5,7 @@
 | capture | in live sources: device to ring                   | the ring overwrites the oldest and counts        |
 | worker  | source → pipeline → `offer` to each sink's outbox | -                                                |
 | sinks   | outbox → write, one thread a sink                 | bounded, drops the oldest, counts                |
-| main    | signals, failures, stop                           | what hangs at the end is left behind             |
+| main    | signals, liveness, systemd, reload, stop          | what hangs at the end is left behind             |
 """
 
 from __future__ import annotations
@@ -13,20 +13,26 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from monitor.errors import MonitorError
+from monitor.errors import MonitorError, StuckError
+from monitor.health import Health
 from monitor.host import elapsed_s
+from monitor.notify import Notifier
 from monitor.records import EmotionEvent, Estimate, Report
 from monitor.sinks.outbox import Outbox
 from monitor.sinks.schema import event_payload
+from monitor.sources import MUTED_GAP
+from monitor.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FrameType
 
     from monitor.clock import StreamClock
+    from monitor.health import TimedClassifier
     from monitor.pipeline import Pipeline
     from monitor.records import AudioBlock, PipelineEvent
     from monitor.sinks import Sink
@@ -42,25 +48,57 @@ _LOSS_LOG_S = 60.0
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hearing:
+    """What listens, as one configuration wants it."""
+
+    source: Source
+    pipeline: Pipeline
+    clock: StreamClock
+    identity: Identity
+    timing: TimedClassifier | None = None
+    stall_exit_s: float = float("inf")
+    """A sound system that hangs for so long is left to the next process."""
+
+
 class Daemon:
     """One run from the first block to the last event."""
 
     def __init__(
-        self, source: Source, pipeline: Pipeline, sinks: Sequence[Sink], clock: StreamClock, identity: Identity
+        self,
+        hearing: Hearing,
+        sinks: Sequence[Sink],
+        *,
+        notifier: Notifier | None = None,
+        reload: Callable[[Daemon], None] | None = None,
     ) -> None:
-        """Join the parts; nothing starts yet."""
-        self._source = source
-        self._pipeline = pipeline
-        self._clock = clock
-        self._identity = identity
+        """Join the parts; nothing starts yet.
+
+        Args:
+            hearing: what listens at first.
+            sinks: where reports go.
+            notifier: how systemd is told; default: as the environment says.
+            reload: called on SIGHUP, in the main thread: reads the configuration again and calls `hear` and `report_to`
+                for what has changed. None: SIGHUP ends the run, as the terminal is gone.
+        """
+        self._hearing = hearing
+        self._following: Hearing | None = None
+        self._health = Health(hearing.identity.rate_hz)
+        self._notifier = notifier or Notifier()
+        self._reload = reload
         self._over = threading.Event()
         self._stop_asked = False
-        self._outboxes = [Outbox(sink, self._over.set, lossless=source.waits) for sink in sinks]
+        self._reload_asked = False
+        self._mute_asked = False
+        self._muted = False
+        self._skipped_samples = 0
+        self._outboxes = [self._outbox(sink) for sink in sinks]
         self._worker = threading.Thread(target=self._work, name="worker", daemon=True)
         self._failure: Exception | None = None
         self._segment_start_s = 0.0
         self._unsaid_samples = 0
         self._loss_said_at_s = float("-inf")
+        self._watch = Watch(self._health, self._notifier)
 
     def run(self) -> bool:
         """Run until the source ends, a signal comes, or a part fails. Call it from the main thread.
@@ -72,13 +110,14 @@ class Daemon:
             MonitorError: the source or a sink failed.
             BrokenPipeError: the reader of stdout is gone.
         """
-        previous = {number: signal.signal(number, self._on_signal) for number in _stop_signals()}
+        previous = {number: signal.signal(number, handler) for number, handler in self._signals().items()}
         try:
             for outbox in self._outboxes:
                 outbox.start()
             self._worker.start()
-            while not (self._stop_asked or self._over.wait(_LOOK_S)):
-                pass
+            self._notifier.ready()
+            self._watch_over()
+            self._notifier.stopping()
             clean = self._shut_down()
         finally:
             for number, handler in previous.items():
@@ -86,16 +125,102 @@ class Daemon:
         self._raise_failure()
         return clean
 
+    def _watch_over(self) -> None:
+        """Until the source ends, somebody asks for the end, or only an end helps."""
+        try:
+            while not (self._stop_asked or self._over.wait(_LOOK_S)):
+                self._look()
+        except StuckError as error:
+            self._failure = error
+            self._stop_asked = True
+
     def stop(self) -> None:
         """Ask for the end, from any thread; open speech gets its `end` first."""
         # A plain attribute: a signal handler that took a lock could wait for the very thread it interrupts.
         self._stop_asked = True
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self.stop()
+    def mute(self, muted: bool) -> None:
+        """Ask to hear nothing, or to hear again; from any thread. Open speech gets its `end`."""
+        self._mute_asked = muted
+        self._hearing.source.mute(muted=muted)
+
+    def hear(self, hearing: Hearing) -> None:
+        """Listen with `hearing` from now on; in the main thread.
+
+        Where the source stays the same, no audio is lost: the pipelines change between two blocks.
+        """
+        self._following = hearing
+        hearing.source.mute(muted=self._mute_asked)
+        if hearing.source is not self._hearing.source:
+            self._hearing.source.stop()
+
+    @property
+    def hearing(self) -> Hearing:
+        """What listens, or is about to."""
+        return self._following or self._hearing
+
+    @property
+    def sinks(self) -> list[Sink]:
+        """Where reports go."""
+        return [outbox.sink for outbox in self._outboxes]
+
+    def report_to(self, sinks: Sequence[Sink]) -> None:
+        """Report to these sinks from now on, in the main thread: those that stay are not disturbed."""
+        stay = [outbox for outbox in self._outboxes if outbox.sink in sinks]
+        go = [outbox for outbox in self._outboxes if outbox.sink not in sinks]
+        come = [self._outbox(sink) for sink in sinks if sink not in self.sinks]
+        for outbox in come:
+            outbox.start()
+        # Replaced as a whole: the worker may be going through the old list.
+        self._outboxes = [*stay, *come]
+        for outbox in go:
+            outbox.finish()
+            outbox.join(STOP_TIMEOUT_S)
+
+    def _outbox(self, sink: Sink) -> Outbox:
+        return Outbox(sink, self._over.set, lossless=self._hearing.source.waits)
+
+    def _signals(self) -> dict[signal.Signals, Callable[[int, FrameType | None], None]]:
+        def on_stop(_number: int, _frame: FrameType | None) -> None:
+            self.stop()
+
+        def on_reload(_number: int, _frame: FrameType | None) -> None:
+            self._reload_asked = True
+
+        actions = {"SIGTERM": on_stop, "SIGINT": on_stop, "SIGHUP": on_stop if self._reload is None else on_reload}
+        return {getattr(signal, name): action for name, action in actions.items() if hasattr(signal, name)}
+
+    def _look(self) -> None:
+        """Once in a tenth of a second, in the main thread."""
+        if self._reload_asked:
+            self._read_again()
+        hearing = self._hearing
+        p95_ms = hearing.timing.p95_ms() if hearing.timing is not None else None
+        status = self._watch.look(
+            hearing.source, self._outboxes, p95_ms, worker_alive=self._worker.is_alive(), muted=self._mute_asked
+        )
+        if status is not None:
+            for outbox in self._outboxes:
+                outbox.offer(Report(status, time.time()), wait=False)
+        self._watch.check_stuck(hearing.source, hearing.stall_exit_s)
+
+    def _read_again(self) -> None:
+        """All signals that came in the meantime are served by one reading."""
+        self._reload_asked = False
+        self._notifier.reloading()
+        try:
+            if self._reload is not None:
+                self._reload(self)
+        except MonitorError as error:
+            log.error("%s; the configuration stays as it was", " ".join(str(error).split()))  # noqa: TRY400 - for users
+        except Exception:
+            log.exception("the configuration cannot be read again and stays as it was")
+        self._notifier.ready()
+        self._watch.forget()
 
     def _shut_down(self) -> bool:
-        self._source.stop()
+        self._following = None
+        self._hearing.source.stop()
         delivered = [self._joined(self._worker.join, self._worker.is_alive)]
         for outbox in self._outboxes:
             outbox.finish()
@@ -111,7 +236,7 @@ class Daemon:
         patience_s = STOP_TIMEOUT_S
         while is_alive() and patience_s > 0:
             join(_LOOK_S)
-            if self._stop_asked or not self._source.waits:
+            if self._stop_asked or not self._hearing.source.waits:
                 patience_s -= _LOOK_S
         return not is_alive()
 
@@ -124,56 +249,94 @@ class Daemon:
     def _work(self) -> None:
         try:
             self._listen()
+            while (following := self._following) is not None and not self._stop_asked:
+                self._change_to(following, at_sample=0)
+                self._listen()
         except Exception as error:  # the main thread raises it again
-            self._failure = error
+            self._failure = self._failure or error
             if not isinstance(error, MonitorError):
                 log.debug("the worker failed", exc_info=True)
         finally:
             self._over.set()
 
     def _listen(self) -> None:
+        """Hear the source to its end."""
+        source = self._hearing.source
         try:
-            for block in self._source.blocks():
+            for block in source.blocks():
+                self._health.turned()
+                following = self._following
+                if following is not None and following.source is source:
+                    self._change_to(following, block.start_sample - block.lost_samples)
                 self._hear(block)
         finally:
             # Also when the source broke off: a segment under way gets its `end`.
-            self._report(self._pipeline.flush())
+            self._report(self._hearing.pipeline.flush())
+
+    def _change_to(self, hearing: Hearing, at_sample: int) -> None:
+        """Go on with another hearing, whose next sample is `at_sample`."""
+        if hearing.source is self._hearing.source:
+            self._report(self._hearing.pipeline.flush())
+        hearing.pipeline.reset(at_sample)
+        self._hearing = hearing
+        self._skipped_samples = 0
+        if self._following is hearing:
+            self._following = None
 
     def _hear(self, block: AudioBlock) -> None:
+        self._health.heard(len(block.samples))
+        if self._mute_asked:
+            self._pass_over(block)
+            return
+        if self._muted:
+            block = replace(
+                block, lost_samples=block.lost_samples + self._skipped_samples, gap_cause=block.gap_cause or MUTED_GAP
+            )
+            self._muted, self._skipped_samples = False, 0
         if block.lost_samples:
-            self._log_loss(block.lost_samples, block.gap_cause)
-            # What the gap ends is stamped by the time before it.
-            self._report(self._pipeline.lose(block.lost_samples, block.gap_cause))
-            self._clock.restart()
+            self._lose(block)
             block = replace(block, lost_samples=0)
-        self._clock.observe(block.end_sample)
-        self._report(self._pipeline.push(block))
+        self._hearing.clock.observe(block.end_sample)
+        self._report(self._hearing.pipeline.push(block))
+
+    def _pass_over(self, block: AudioBlock) -> None:
+        """Muted: speech that is under way ends, and nothing is heard."""
+        if not self._muted:
+            self._muted = True
+            self._report(self._hearing.pipeline.flush())
+        self._skipped_samples += block.lost_samples + len(block.samples)
+
+    def _lose(self, block: AudioBlock) -> None:
+        if block.gap_cause != MUTED_GAP:
+            self._health.lost(block.lost_samples)
+            self._log_loss(block.lost_samples, block.gap_cause)
+        # What the gap ends is stamped by the time before it.
+        self._report(self._hearing.pipeline.lose(block.lost_samples, block.gap_cause))
+        self._hearing.clock.restart()
 
     def _log_loss(self, n_samples: int, cause: str) -> None:
         """Say that audio was lost, once a minute at most: a slow machine loses some every second."""
         self._unsaid_samples += n_samples
         now_s = elapsed_s()
         if now_s - self._loss_said_at_s >= _LOSS_LOG_S:
-            log.warning("%.2f s of audio lost (%s)", self._unsaid_samples / self._identity.rate_hz, cause or "unknown")
+            lost_s = self._unsaid_samples / self._hearing.identity.rate_hz
+            log.warning("%.2f s of audio lost (%s)", lost_s, cause or "unknown")
             self._unsaid_samples, self._loss_said_at_s = 0, now_s
 
     def _report(self, events: list[PipelineEvent]) -> None:
         for event in events:
+            self._health.take(event)
             payload = self._payload(event) if isinstance(event, EmotionEvent) else None
-            report = Report(event, self._clock.wall_s(_sample_of(event)), payload)
+            report = Report(event, self._hearing.clock.wall_s(_sample_of(event)), payload)
             for outbox in self._outboxes:
                 outbox.offer(report)
 
     def _payload(self, event: EmotionEvent) -> dict[str, Any]:
         """What users see. The start of a segment is stamped once: the clock may know better by the time of its end."""
+        clock = self._hearing.clock
         if event.type == "new":
-            self._segment_start_s = self._clock.wall_s(event.start_sample)
-        return event_payload(event, self._segment_start_s, self._clock, self._identity)
-
-
-def _stop_signals() -> list[signal.Signals]:
-    """SIGHUP too, where it exists: the terminal is gone."""
-    return [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
+            self._segment_start_s = clock.wall_s(event.start_sample)
+        return event_payload(event, self._segment_start_s, clock, self._hearing.identity)
 
 
 def _sample_of(event: PipelineEvent) -> int:

@@ -30,10 +30,22 @@ class NoInputError(MonitorError):
     exit_code = 66
 
 
+class BrokerError(MonitorError):
+    """The MQTT broker cannot be reached, or refuses this monitor."""
+
+    exit_code = 69
+
+
 class OutputFailedError(MonitorError):
     """A sink cannot be written, e.g. a full disk behind stdout."""
 
     exit_code = 74
+
+
+class StuckError(MonitorError):
+    """A part of the program hangs for good: only a new process helps."""
+
+    exit_code = 75
 
 
 class PermissionDeniedError(MonitorError):

@@ -8,16 +8,41 @@ import os
 import socket
 import sys
 import time
+import uuid
 from pathlib import Path
 
 _TIME_ERROR = 5
 """adjtimex(2) returns TIME_ERROR while the clock is not synchronised."""
+_MACHINE_ID_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
+"""systemd's and D-Bus', machine-id(5)."""
+_MACHINE_ID_DIGITS = 32
+_MULTICAST_BIT = 1 << 40
+"""`uuid.getnode` sets it in a number of its own making, which is another one in each process."""
 
 
 def host_name() -> str:
     """The machine's name without its domain, fit for a topic or a label."""
     name = socket.gethostname().split(".")[0]
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name) or "localhost"
+
+
+def machine_id() -> str:
+    """What tells this machine from all others and stays the same over restarts; never empty.
+
+    Linux: the machine id, 32 hexadecimal digits. Elsewhere, or where none is set: the hardware address of a network
+    interface, 12 digits; without one, the host name. It is confidential, machine-id(5): only a hash of it may leave
+    this machine.
+    """
+    for path in _MACHINE_ID_FILES:
+        try:
+            text = path.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            continue
+        # It is `uninitialized` in an image that has not booted yet.
+        if len(text) == _MACHINE_ID_DIGITS and set(text) <= set("0123456789abcdef"):
+            return text
+    address = uuid.getnode()
+    return host_name() if address & _MULTICAST_BIT else f"{address:012x}"
 
 
 def config_paths() -> list[Path]:
@@ -73,3 +98,17 @@ def sound_devices_denied() -> bool:
     """Whether there are microphones that this user may not open; False where that cannot be seen."""
     devices = list(Path("/dev/snd").glob("pcmC*D*c")) if sys.platform.startswith("linux") else []
     return bool(devices) and not any(os.access(device, os.R_OK | os.W_OK) for device in devices)
+
+
+def memory_bytes() -> int | None:
+    """Resident memory of this process; None where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def processor_s() -> float:
+    """Processor time of this process so far, in seconds."""
+    return time.process_time()

@@ -8,11 +8,12 @@ import pytest
 from fake_classifier import FeatureHash, LoudIsSpeech, talk
 
 from monitor.clock import RecordingClock
-from monitor.daemon import Daemon
+from monitor.daemon import Daemon, Hearing
 from monitor.errors import BadAudioError, OutputFailedError
 from monitor.pipeline import Pipeline
 from monitor.records import AudioBlock, EmotionEvent, Gap
 from monitor.sinks.schema import Identity
+from monitor.sources import SourceStatus
 
 
 class Blocks:
@@ -23,6 +24,13 @@ class Blocks:
     def __init__(self, blocks, live=False, endless=False):
         self._blocks, self.live, self._endless, self._stopped = blocks, live, endless, threading.Event()
         self.waits = not live
+        self.mutes = []
+
+    def status(self):
+        return SourceStatus(device=self.name)
+
+    def mute(self, *, muted):
+        self.mutes.append(muted)
 
     def blocks(self):
         for block in self._blocks:
@@ -63,7 +71,13 @@ def cut(samples, start=0, lost=0, cause=""):
 
 def daemon_of(source, sink):
     identity = Identity("node", "fake@00000000", "abcdef", 16000)
-    return Daemon(source, Pipeline(FeatureHash(), detector=LoudIsSpeech), [sink], RecordingClock(0.0, 16000), identity)
+    hearing = Hearing(
+        source=source,
+        pipeline=Pipeline(FeatureHash(), detector=LoudIsSpeech),
+        clock=RecordingClock(0.0, 16000),
+        identity=identity,
+    )
+    return Daemon(hearing, [sink])
 
 
 def events(sink, kind=EmotionEvent):

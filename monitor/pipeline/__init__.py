@@ -106,10 +106,10 @@ class Pipeline:
         )
         self._restart(0)
 
-    def reset(self) -> None:
-        """Forget all audio, speech under way included; the next sample is number 0."""
+    def reset(self, at_sample: int = 0) -> None:
+        """Forget all audio, speech under way included; the next sample is number `at_sample`."""
         self._segments.reset()
-        self._restart(0)
+        self._restart(at_sample)
 
     def _restart(self, at_sample: int) -> None:
         """Start all stages afresh; the next sample is number `at_sample`."""

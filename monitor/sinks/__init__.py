@@ -8,6 +8,14 @@ if TYPE_CHECKING:
     from monitor.records import Report
 
 
+SINKS = {
+    "stdout": "monitor.sinks.stdout:JsonLines",
+    "mqtt": "monitor.sinks.mqtt:MqttSink",
+    "metrics": "monitor.sinks.metrics:MetricsSink",
+}
+"""Imported only when used: MQTT and metrics have libraries of their own."""
+
+
 class Sink(Protocol):
     """Takes reports one at a time, always from the same thread."""
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class Outbox:
     """Takes reports from the worker and writes them to one sink in a thread of its own.
 
-    `offer` is called by the worker thread only. When the queue is full the oldest report is dropped and counted, so
+    When the queue is full the oldest report is dropped and counted, so
     that a slow reader never holds up the audio; with `lossless=True`, for sources that can wait, `offer` waits.
     """
 
@@ -30,7 +30,7 @@ class Outbox:
         self, sink: Sink, on_failure: Callable[[], None], *, lossless: bool, bound: int = QUEUE_REPORTS
     ) -> None:
         """`on_failure` is called from the sink's thread when the sink can not go on; see `failure`."""
-        self._sink = sink
+        self.sink = sink
         self._on_failure = on_failure
         self._lossless = lossless
         self._bound = bound
@@ -45,12 +45,12 @@ class Outbox:
         """Start the thread."""
         self._thread.start()
 
-    def offer(self, report: Report) -> None:
-        """Queue one report, if the sink takes its kind; never blocks unless lossless."""
-        if self._sink.events_only and report.payload is None:
+    def offer(self, report: Report, *, wait: bool = True) -> None:
+        """Queue one report, if the sink takes its kind; never blocks unless lossless and `wait`."""
+        if self.sink.events_only and report.payload is None:
             return
         with self._changed:
-            if self._lossless:
+            if self._lossless and wait:
                 self._changed.wait_for(lambda: len(self._queue) < self._bound or self.failure is not None)
             if self.failure is not None:
                 return
@@ -88,14 +88,14 @@ class Outbox:
         # Once, and then at every tenfold: a log line a drop would be a second flood.
         if str(self.n_dropped).strip("0") == "1":
             log.warning(
-                "%s does not keep up: %d reports dropped so far, the oldest first", self._sink.name, self.n_dropped
+                "%s does not keep up: %d reports dropped so far, the oldest first", self.sink.name, self.n_dropped
             )
 
     def _run(self) -> None:
         try:
             while (report := self._next()) is not None:
-                self._sink.write(report)
-            self._sink.close()
+                self.sink.write(report)
+            self.sink.close()
         except Exception as error:  # noqa: BLE001 - whatever it is, the main thread decides
             self._fail(error)
 

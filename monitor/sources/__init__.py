@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -17,6 +18,31 @@ SOURCES = {
 
 BLOCK_S = 0.1
 """Length of the blocks that sources deliver."""
+MUTED_GAP = "muted"
+"""Cause of a gap: nobody was to listen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """How a source is doing; what does not apply keeps its default."""
+
+    device: str
+    """Name of the open input; empty while none is."""
+    rate_hz: int = 0
+    """Sample rate and channels it was opened with, before resampling; 0 while none is open."""
+    channels: int = 0
+    reopens: int = 0
+    """Attempts to open it after the first."""
+    overflows: int = 0
+    """Times that PortAudio said it lost audio."""
+    lost_samples: int = 0
+    """At the rate of the blocks: gaps and overwritten audio together."""
+    hanging: int = 0
+    """Capture threads that hang in the sound system: more than none for long means that only a new process helps."""
+    failure: str = ""
+    """Why nothing is heard; empty while audio flows."""
+    tended_at_s: float | None = None
+    """When the source last looked after its input, on the clock of `host.elapsed_s`; None: blocks alone tell."""
 
 
 class Source(Protocol):
@@ -34,6 +60,14 @@ class Source(Protocol):
 
     def blocks(self) -> Iterator[AudioBlock]:
         """The audio, until it ends or `stop` is called. Called once, from the worker thread."""
+        ...
+
+    def status(self) -> SourceStatus:
+        """How it is doing; from any thread."""
+        ...
+
+    def mute(self, *, muted: bool) -> None:
+        """Let go of the input while muted, where that is possible; from any thread. Nothing muted is listened to."""
         ...
 
     def stop(self) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from monitor.errors import BadAudioError, MissingDependencyError, MonitorError, NoInputError, PermissionDeniedError
 from monitor.host import libsndfile_path
-from monitor.sources import BLOCK_S
+from monitor.sources import BLOCK_S, SourceStatus
 from monitor.sources.resample import BlockStream
 
 if TYPE_CHECKING:
@@ -105,6 +105,13 @@ class AudioFile:
     def stop(self) -> None:
         """End `blocks` before its next block."""
         self._stopped.set()
+
+    def status(self) -> SourceStatus:
+        """What is played."""
+        return SourceStatus(device=self.name, rate_hz=self._sound.samplerate, channels=self._sound.channels)
+
+    def mute(self, *, muted: bool) -> None:
+        """A recording plays on: what comes is thrown away by whoever reads the blocks."""
 
     def _decoded(self) -> Iterator[AudioBlock]:
         found, failure = 0, ""

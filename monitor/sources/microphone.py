@@ -10,13 +10,12 @@ from __future__ import annotations
 import importlib.util
 import logging
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor.errors import MissingDependencyError, NoInputError, RefusedError
 from monitor.host import elapsed_s
 from monitor.ring import Ring
-from monitor.sources import BLOCK_S, portaudio
+from monitor.sources import BLOCK_S, MUTED_GAP, SourceStatus, portaudio
 from monitor.sources.capture import Capture, CaptureClock
 from monitor.sources.portaudio import InputDevice, InputStream, input_devices
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from monitor.errors import MonitorError
     from monitor.records import AudioBlock
 
-__all__ = ["InputDevice", "Microphone", "MicrophoneStatus", "input_devices"]
+__all__ = ["InputDevice", "Microphone", "input_devices"]
 
 _log = logging.getLogger(__name__)
 
@@ -52,27 +51,6 @@ _LOSS_LOG_S = 60.0
 _JOIN_S = 1.0
 _SHORTEST_STALL_S = 0.5
 """Some sound servers deliver in steps of this order."""
-
-
-@dataclass(frozen=True, slots=True)
-class MicrophoneStatus:
-    """How the microphone is doing."""
-
-    device: str
-    """Name of the open input; empty while none is."""
-    rate_hz: int
-    """Sample rate and channels it was opened with, before resampling; 0 while none is open."""
-    channels: int
-    reopens: int
-    """Attempts to open it after the first."""
-    overflows: int
-    """Times that PortAudio said it lost audio."""
-    lost_samples: int
-    """At the rate of the blocks: gaps and overwritten audio together."""
-    hanging: int
-    """Capture threads that hang in the sound system: more than none for long means that only a new process helps."""
-    failure: str
-    """Why nothing is heard; empty while audio flows."""
 
 
 class Microphone:
@@ -99,12 +77,14 @@ class Microphone:
         self._wait_for_device = wait_for_device
         self._ring = Ring(max(round(settings.ring_s * rate_hz), 1))
         self._stopped = threading.Event()
+        self._muted = threading.Event()
         # Guards what follows; whoever holds it is the ring's one writer.
         self._lock = threading.Lock()
         self._clock = CaptureClock(rate_hz)
         self._capture: Capture | None = None
         self._heard_at_s = 0.0
         self._heard_samples = 0
+        self._gap_cause = DEVICE_GAP
         # Only touched by the worker's thread.
         self._hanging: list[Capture] = []
         self._attempts = 0
@@ -113,17 +93,18 @@ class Microphone:
         self._failure = ""
         self._loss_logged_at_s = float("-inf")
         self._past_overflows = 0
+        self._tended_at_s = elapsed_s()
 
     @property
     def name(self) -> str:
         """The open input's name, or what was asked for."""
         return self.status().device or self._settings.device or "default input"
 
-    def status(self) -> MicrophoneStatus:
+    def status(self) -> SourceStatus:
         """How it is doing; from any thread."""
         capture = self._capture
         stream = capture.stream if capture is not None else None
-        return MicrophoneStatus(
+        return SourceStatus(
             device=stream.device.name if stream is not None else "",
             rate_hz=stream.rate_hz if stream is not None else 0,
             channels=stream.channels if stream is not None else 0,
@@ -132,6 +113,7 @@ class Microphone:
             lost_samples=self._ring.lost_samples,
             hanging=sum(hanging.alive for hanging in tuple(self._hanging)),
             failure=self._failure,
+            tended_at_s=self._tended_at_s,
         )
 
     def blocks(self) -> Iterator[AudioBlock]:
@@ -155,10 +137,22 @@ class Microphone:
         self._stopped.set()
         self._ring.close()
 
+    def mute(self, *, muted: bool) -> None:
+        """Close the input, or open it again; within a tenth of a second."""
+        if muted:
+            self._muted.set()
+        else:
+            self._muted.clear()
+
     def _look_after(self, now_s: float) -> None:
         """Start, watch or give up the capture; on the worker's thread."""
+        self._tended_at_s = now_s
         capture = self._capture
-        if capture is None:
+        if self._muted.is_set():
+            self._retry_at_s, self._failure = now_s, ""
+            if capture is not None:
+                self._let_go(capture, MUTED_GAP, now_s)
+        elif capture is None:
             if now_s >= self._retry_at_s:
                 self._start(now_s)
         elif capture.failure is not None:
@@ -199,22 +193,27 @@ class Microphone:
                 return False
             now_s = elapsed_s()
             missing = self._clock.received(len(samples), now_s)
-            self._ring.mark_gap(missing, DEVICE_GAP)
+            self._ring.mark_gap(missing, self._gap_cause)
+            self._gap_cause = DEVICE_GAP
             self._ring.write(samples)
-            in_the_flow = missing and self._heard_samples
+            in_the_flow = missing and self._heard_samples > 0
             self._heard_at_s, self._heard_samples = now_s, self._heard_samples + len(samples)
         if in_the_flow:
             self._log_loss(missing, now_s)
         return True
 
-    def _give_up(self, capture: Capture, failure: MonitorError, now_s: float) -> None:
+    def _let_go(self, capture: Capture, cause: str, now_s: float) -> None:
+        """From now on its audio is not wanted: it closes its stream by itself."""
         with self._lock:
-            self._capture = None
+            self._capture, self._gap_cause = None, cause
             # Said at once, so that speech is closed; what is missing until audio is back is said then.
             if self._heard_samples:
-                self._ring.mark_gap(self._clock.broken(now_s), DEVICE_GAP)
+                self._ring.mark_gap(self._clock.broken(now_s), cause)
         self._hanging.append(capture)
         self._past_overflows += capture.overflows
+
+    def _give_up(self, capture: Capture, failure: MonitorError, now_s: float) -> None:
+        self._let_go(capture, DEVICE_GAP, now_s)
         at_start = self._attempts == 1 and not self._heard_samples
         # What is not installed does not come by waiting.
         if isinstance(failure, RefusedError) or (at_start and not self._wait_for_device):

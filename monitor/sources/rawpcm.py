@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from monitor.errors import BadAudioError, NoInputError, UsageError
-from monitor.sources import BLOCK_S
+from monitor.sources import BLOCK_S, SourceStatus
 from monitor.sources.resample import BlockStream
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class RawPcm:
             raise UsageError(f"raw audio: {error}") from None
         self._stream = stream
         self._channels = channels
+        self._rate_hz_in = rate_hz_in
         self._fd = _fd_of(stream)
         self._frame_bytes = channels * _SAMPLE_BYTES
         self._read_bytes = max(round(rate_hz_in * BLOCK_S), 1) * self._frame_bytes
@@ -89,6 +90,13 @@ class RawPcm:
     def stop(self) -> None:
         """End `blocks` within a tenth of a second; a read that is blocked is left behind on its daemon thread."""
         self._stopped.set()
+
+    def status(self) -> SourceStatus:
+        """What is read."""
+        return SourceStatus(device=self.name, rate_hz=self._rate_hz_in, channels=self._channels)
+
+    def mute(self, *, muted: bool) -> None:
+        """A pipe stays open: what comes is thrown away by whoever reads the blocks."""
 
     def _read_all(self) -> None:
         """Reads until the stream ends; an empty piece says so. Runs on the reading thread."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from monitor.cli import VERBS
+from monitor.cli import VERBS, module_of
 from monitor.pipeline.features import FEATURES, make_feature
 from monitor.pipeline.features.spec import FeatureSpec
 from monitor.registry import resolve
@@ -56,4 +56,4 @@ def test_sources_can_be_named_and_stopped(name):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_verbs_run(verb):
-    assert callable(resolve(f"monitor.commands.{verb}:run"))
+    assert callable(resolve(f"{module_of(verb)}:run"))

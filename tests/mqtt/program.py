@@ -1,0 +1,109 @@
+"""A `ser-monitor` process that publishes to a test's broker, and audio to feed it with."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from monitor.demo import clip_path
+
+SER = [sys.executable, "-m", "monitor.cli"]
+NODE = "kitchen"
+RATE_HZ = 16_000
+
+
+def speech():
+    """The bundled clip, int16 at 16 kHz."""
+    samples, rate_hz = soundfile.read(clip_path(), dtype="int16")
+    assert rate_hz == RATE_HZ
+    return samples
+
+
+class Monitor:
+    """One process; ended with its context."""
+
+    def __init__(self, *arguments, environment, node=NODE, config=None):
+        """`environment` as `Broker.environment` makes it. `config` is the file's text."""
+        self.folder = Path(tempfile.mkdtemp(prefix="ser-monitor-"))
+        self.config = self.folder / "config.toml"
+        self.configure(config or "")
+        self._log = self.folder / "log"
+        command = [*SER, "--config", str(self.config), *arguments]
+        variables = {**environment, "SER_MONITOR__NODE": node} if node else environment
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, env=variables
+            )
+        self._talking = threading.Event()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._talking.set()
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def log(self):
+        return self._log.read_text()
+
+    def configure(self, text):
+        """Another configuration file."""
+        self.config.write_text(text)
+
+    def send(self, name):
+        self.process.send_signal(getattr(signal, name))
+
+    def reload(self):
+        self.send("SIGHUP")
+
+    def end(self, timeout_s=5.0):
+        """SIGTERM; the exit status and how long it took."""
+        before = time.monotonic()
+        self.send("SIGTERM")
+        return self.process.wait(timeout_s + 5), time.monotonic() - before
+
+    def talk(self, samples=None, *, repeat=True, pace=1.0):
+        """Feed audio into its standard input at `pace` times real time, on a thread, again and again."""
+        samples = speech() if samples is None else samples
+
+        def feed():
+            started, fed = time.monotonic(), 0
+            while not self._talking.is_set():
+                for at in range(0, len(samples), RATE_HZ // 10):
+                    piece = samples[at : at + RATE_HZ // 10]
+                    time.sleep(max(started + fed / RATE_HZ / pace - time.monotonic(), 0))
+                    try:
+                        self.process.stdin.write(piece.astype("<i2").tobytes())
+                        self.process.stdin.flush()
+                    except (OSError, ValueError):
+                        return
+                    fed += len(piece)
+                    if self._talking.is_set():
+                        return
+                if not repeat:
+                    return
+
+        threading.Thread(target=feed, daemon=True).start()
+
+    def be_silent(self, seconds):
+        """Digital silence, at once."""
+        self.process.stdin.write(np.zeros(round(seconds * RATE_HZ), "<i2").tobytes())
+        self.process.stdin.flush()
+
+    def wait_for_log(self, text, timeout_s=15.0):
+        """Until the log holds `text`."""
+        deadline = time.monotonic() + timeout_s
+        while text not in self.log:
+            assert time.monotonic() < deadline, f"{text!r} not in:\n{self.log}"
+            assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.log}"
+            time.sleep(0.05)

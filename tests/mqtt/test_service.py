@@ -1,0 +1,306 @@
+"""The whole program against a real broker: what a second client sees, in every way in which it can begin and end."""
+
+import itertools
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+from mqtt.conftest import MONITOR
+from mqtt.program import NODE, SER, Monitor, speech
+
+from monitor.mqtt.payloads import schemas
+from monitor.sinks.schema import event_schema
+
+BASE = f"ser-monitor/{NODE}"
+OWN = f"{BASE}/#"
+
+
+def play(environment, *arguments):
+    command = [*SER, "--input", "demo", *arguments]
+    return subprocess.run(
+        command,
+        env={**environment, "SER_MONITOR__NODE": NODE},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def is_listening(seen):
+    return seen.json["state"] in ("listening", "speech")
+
+
+def test_a_recording_is_told_in_full_and_in_order(broker):
+    witness = broker.watch(OWN)
+    done = play(broker.environment(), "--format", "json", "--start-time", "2026-11-20T13:04:20Z")
+    assert done.returncode == 0, done.stderr
+    witness.wait_for(f"{BASE}/availability", lambda seen: seen.text == "offline")
+    printed = [json.loads(line) for line in done.stdout.splitlines()]
+    events = [seen.json for seen in witness.of(f"{BASE}/event")]
+    assert events == printed
+    for event in events:
+        jsonschema.validate(event, event_schema())
+    # What follows from the events, in between them.
+    wanted = ["availability online", "info", "mute/state OFF", "state none", "speech OFF"]
+    wanted += [text for event in events for text in (f"event {event['type']}", f"state {shown(event)}")]
+    told = [line for seen in witness.messages if (line := told_by(seen))]
+    without_speech = [line for line in told if not line.startswith("speech")]
+    assert without_speech == [*(line for line in wanted if not line.startswith("speech")), "availability offline"]
+    # The status repeats what holds.
+    turns = [line for line, _ in itertools.groupby(line for line in told if line.startswith("speech"))]
+    assert turns[0] == "speech OFF"
+    assert turns[1::2] == ["speech ON"] * len(turns[1::2])
+    assert turns[2::2] == ["speech OFF"] * len(turns[2::2])
+
+
+def shown(event):
+    return "none" if event["type"] == "end" else event["emotion"]
+
+
+def told_by(seen):
+    """A line of the transcript; the status comes when it comes."""
+    path = seen.topic.removeprefix(f"{BASE}/")
+    if path in ("availability", "speech", "mute/state"):
+        return f"{path} {seen.text}"
+    if path == "state":
+        return f"state {seen.json['emotion']}"
+    if path == "event":
+        return f"event {seen.json['type']}"
+    return "" if path == "status" else path
+
+
+def test_two_runs_say_the_same(broker):
+    seen = []
+    for _ in range(2):
+        with broker.watch(f"{BASE}/event") as witness:
+            assert play(broker.environment(), "--start-time", "2026-11-20T13:04:20Z").returncode == 0
+            witness.wait_for(f"{BASE}/event", lambda one: one.json["id"].endswith("6") and one.json["type"] == "end")
+            seen.append([one.payload for one in witness.messages])
+    assert seen[0] == seen[1]
+
+
+def test_a_recording_without_a_broker_says_so_and_fails(make_broker):
+    broker = make_broker(start=False)
+    done = play(broker.environment())
+    assert done.returncode == 74
+    assert b"nothing listens at" in done.stderr
+
+
+def test_a_wrong_password_is_said_once_and_the_right_one_is_taken_on_sighup(secured_broker, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("wrong\n")
+    environment = secured_broker.environment(username=MONITOR.username, password_file=password)
+    witness = secured_broker.watch(OWN)
+    with Monitor("--input", "-", environment=environment) as monitor:
+        monitor.talk()
+        monitor.wait_for_log("password")
+        time.sleep(4)
+        assert monitor.log.count("WARNING") == 1
+        password.write_text(f"{MONITOR.password}\n")
+        monitor.reload()
+        witness.wait_for(f"{BASE}/availability")
+        witness.wait_for(f"{BASE}/event", timeout_s=20)
+        assert monitor.end()[0] == 0
+
+
+def test_killed_it_is_offline_at_once(broker):
+    witness = broker.watch(OWN)
+    with Monitor("--input", "-", environment=broker.environment()) as monitor:
+        monitor.talk()
+        state = witness.wait_for(f"{BASE}/state", lambda seen: seen.json["emotion"] != "none", timeout_s=20)
+        assert state.expiry_s == 300
+        witness.clear()
+        before = time.monotonic()
+        monitor.process.kill()
+        offline = witness.wait_for(f"{BASE}/availability", lambda seen: seen.text == "offline")
+        assert offline.at_s - before < 1
+        assert offline.retain
+
+
+def test_frozen_it_is_offline_after_one_and_a_half_keepalives(broker):
+    witness = broker.watch(OWN)
+    with Monitor("--input", "-", environment=broker.environment(keepalive_s=5)) as monitor:
+        monitor.talk()
+        witness.wait_for(f"{BASE}/availability", lambda seen: seen.text == "online", timeout_s=20)
+        before = time.monotonic()
+        monitor.send("SIGSTOP")
+        offline = witness.wait_for(f"{BASE}/availability", lambda seen: seen.text == "offline", timeout_s=20)
+        assert 4 < offline.at_s - before < 13
+
+
+@pytest.mark.parametrize("when", ["listening", "speech", "muted", "broker gone", "broker frozen", "no broker"])
+def test_sigterm_ends_in_order_whatever_is_going_on(make_broker, when):
+    broker = make_broker(start=when != "no broker")
+    witness = broker.watch(OWN) if when != "no broker" else None
+    with Monitor("--input", "-", environment=broker.environment()) as monitor:
+        if when == "listening":
+            monitor.be_silent(3)
+        else:
+            monitor.talk(speech()[: int(10.8 * 16_000)], repeat=False, pace=4)
+        if when == "no broker":
+            monitor.wait_for_log("nothing listens")
+        elif when == "listening":
+            witness.wait_for(f"{BASE}/status", is_listening)
+        else:
+            witness.wait_for(f"{BASE}/event", lambda seen: seen.json["id"].endswith("3"), timeout_s=30)
+        if when == "muted":
+            witness.publish(f"{BASE}/mute/set", "ON")
+            witness.wait_for(f"{BASE}/mute/state", lambda seen: seen.text == "ON")
+        if when == "broker gone":
+            broker.kill()
+        if when == "broker frozen":
+            broker.suspend()
+        code, took_s = monitor.end()
+        assert code == 0, monitor.log
+        assert took_s < 5
+    if when in ("listening", "speech", "muted"):
+        witness.wait_for(f"{BASE}/availability", lambda seen: seen.text == "offline")
+        events = [(seen.json["type"], seen.json["id"]) for seen in witness.of(f"{BASE}/event")]
+        news, ends = ([one for kind, one in events if kind == wanted] for wanted in ("new", "end"))
+        assert news == ends
+        assert witness.last(f"{BASE}/state").json["emotion"] == "none"
+        assert witness.messages[-1].topic == f"{BASE}/availability"
+    if when == "broker frozen":
+        broker.resume()
+
+
+def test_mute_closes_speech_and_unmute_goes_on(broker):
+    witness = broker.watch(OWN)
+    with Monitor("--input", "-", environment=broker.environment(allow_remote_unmute="true")) as monitor:
+        monitor.talk()
+        witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "new", timeout_s=20)
+        witness.publish(f"{BASE}/mute/set", "ON")
+        witness.wait_for(f"{BASE}/mute/state", lambda seen: seen.text == "ON")
+        time.sleep(1)
+        assert witness.last(f"{BASE}/event").json["type"] == "end"
+        assert witness.last(f"{BASE}/status").json["state"] == "muted"
+        witness.clear()
+        time.sleep(6)
+        assert not witness.of(f"{BASE}/event")
+        witness.publish(f"{BASE}/mute/set", "OFF")
+        witness.wait_for(f"{BASE}/mute/state", lambda seen: seen.text == "OFF")
+        event = witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "new", timeout_s=20).json
+        assert event["id"].endswith(("2", "3", "4"))
+        # Time went on: what was not listened to is no loss.
+        assert witness.last(f"{BASE}/status").json["audio_lost_s"] == 0
+
+
+def test_a_bad_file_is_refused_with_one_line_and_the_old_configuration_stays(broker):
+    witness = broker.watch(OWN)
+    with Monitor("--input", "-", environment=broker.environment()) as monitor:
+        monitor.talk()
+        witness.wait_for(f"{BASE}/availability", timeout_s=20)
+        monitor.configure("[vad]\nmodus = 3\n")
+        monitor.reload()
+        monitor.wait_for_log("modus")
+        assert len([line for line in monitor.log.splitlines() if "modus" in line]) == 1
+        assert "config.toml:2" in monitor.log
+        witness.wait_for(f"{BASE}/event", timeout_s=20)
+        monitor.configure("[decision]\nmin_confidence = 0.95\n")
+        monitor.reload()
+        monitor.wait_for_log("configuration read again")
+        assert monitor.process.poll() is None
+
+
+def test_a_hundred_reloads_lose_no_audio_and_leak_nothing(broker):
+    witness = broker.watch(OWN)
+    with Monitor("--input", "-", environment=broker.environment()) as monitor:
+        monitor.talk()
+        witness.wait_for(f"{BASE}/event", timeout_s=20)
+        time.sleep(1)
+        before = resources(monitor)
+        for number in range(100):
+            monitor.configure(f"[decision]\nmin_confidence = {0.4 + number % 2 / 10}\n")
+            monitor.reload()
+            time.sleep(0.05)
+        witness.clear()
+        witness.publish(f"{BASE}/request/health_check", b"")
+        answer = witness.wait_for(f"{BASE}/response/health_check", timeout_s=10).json["data"]
+        assert answer["audio_lost_s"] == 0
+        assert answer["reconnects"] == 0
+        witness.wait_for(f"{BASE}/event", timeout_s=20)
+        after = resources(monitor)
+    assert after["threads"] == before["threads"]
+    assert after["files"] <= before["files"] + 1
+    assert after["memory_mb"] < before["memory_mb"] + 8
+
+
+def resources(monitor):
+    process = Path(f"/proc/{monitor.process.pid}")
+    status = (process / "status").read_text()
+    return {
+        "threads": int(status.split("Threads:")[1].split()[0]),
+        "memory_mb": int(status.split("VmRSS:")[1].split()[0]) / 1000,
+        "files": len(list((process / "fd").iterdir())),
+    }
+
+
+def test_another_node_moves_all_topics_and_clears_the_old_ones(broker):
+    with Monitor("--input", "-", environment=broker.environment(), node=None, config='node = "old"\n') as monitor:
+        monitor.talk()
+        witness = broker.watch("ser-monitor/#")
+        witness.wait_for("ser-monitor/old/availability", lambda seen: seen.text == "online", timeout_s=20)
+        monitor.configure('node = "new"\n')
+        monitor.reload()
+        witness.wait_for("ser-monitor/new/availability", lambda seen: seen.text == "online", timeout_s=20)
+        event = witness.wait_for("ser-monitor/new/event", timeout_s=20).json
+        assert event["node"] == "new"
+        with broker.watch("ser-monitor/old/#") as late:
+            time.sleep(0.5)
+            assert [(seen.topic, seen.text) for seen in late.messages] == [("ser-monitor/old/availability", "offline")]
+
+
+def test_a_stopped_broker_costs_no_audio(broker):
+    """Publishing never blocks the audio path."""
+    with Monitor("--input", "-", environment=broker.environment()) as monitor:
+        monitor.talk()
+        witness = broker.watch(OWN)
+        witness.wait_for(f"{BASE}/event", timeout_s=20)
+        broker.suspend()
+        time.sleep(12)
+        broker.resume()
+        witness.clear()
+        witness.publish(f"{BASE}/request/health_check", b"")
+        health = witness.wait_for(f"{BASE}/response/health_check", timeout_s=20).json["data"]
+        assert health["audio_lost_s"] == 0
+        assert health["dropped"] == 0
+        assert health["audio_age_s"] < 1
+        # The feeder writes into a pipe in real time: had nobody read, speech of the last seconds would be late.
+        event = witness.wait_for(f"{BASE}/event", lambda seen: seen.json["latency_s"] < 1, timeout_s=20)
+        assert event
+
+
+def test_secrets_stay_secret(secured_broker, tmp_path):
+    password = tmp_path / "password"
+    password.write_text(MONITOR.password)
+    witness = secured_broker.watch("#")
+    environment = secured_broker.environment(username=MONITOR.username, password_file=password)
+    with Monitor("--input", "-", "--log-level", "debug", environment=environment) as monitor:
+        monitor.talk()
+        witness.wait_for(f"{BASE}/event", timeout_s=20)
+        process = Path(f"/proc/{monitor.process.pid}")
+        assert MONITOR.password.encode() not in (process / "cmdline").read_bytes()
+        monitor.end()
+        assert MONITOR.password not in monitor.log
+    assert not [seen for seen in witness.messages if MONITOR.password.encode() in seen.payload]
+
+
+def test_every_json_topic_keeps_its_promise(broker):
+    witness = broker.watch(OWN)
+    with Monitor("--input", "-", environment=broker.environment(publish_level="true")) as monitor:
+        monitor.talk(pace=2)
+        witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "end", count=3, timeout_s=40)
+        monitor.end()
+    found = set()
+    for seen in witness.messages:
+        path = seen.topic.removeprefix(f"{BASE}/")
+        found.add(path)
+        if path in schemas():
+            jsonschema.validate(seen.json, schemas()[path])
+        if path == "event":
+            jsonschema.validate(seen.json, event_schema())
+    assert found == {"availability", "info", "state", "event", "speech", "status", "level", "mute/state"}

@@ -1,0 +1,57 @@
+"""What the operating system is asked for, where it does not answer as usual."""
+
+import uuid
+
+import pytest
+
+from monitor import host
+
+ID = "3d1219c7c4c5404aaa1f6d2a48adfda4"
+ADDRESS = 0x02_42_AC_11_00_02
+RANDOM = ADDRESS | 1 << 40
+"""What `uuid.getnode` makes up where there is no network interface."""
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """Sets what the files and the network interface say."""
+
+    def set_up(*texts, address=ADDRESS):
+        files = tuple(tmp_path / str(number) for number in range(len(texts)))
+        for file, text in zip(files, texts, strict=True):
+            if text is not None:
+                file.write_bytes(text)
+        monkeypatch.setattr(host, "_MACHINE_ID_FILES", files)
+        monkeypatch.setattr(uuid, "getnode", lambda: address)
+
+    return set_up
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (f"{ID}\n".encode(), b""),
+        (None, f"{ID}\n".encode()),
+        (b"uninitialized\n", ID.encode()),
+        (b"", ID.encode()),
+        (b"\xff\xfe", ID.encode()),
+    ],
+)
+def test_the_machine_id_is_that_of_the_first_file_with_one(machine, texts):
+    machine(*texts)
+    assert host.machine_id() == ID
+
+
+@pytest.mark.parametrize("texts", [(), (None, None), (b"uninitialized\n",), (b"../../etc/passwd\n",)])
+def test_without_one_it_is_the_hardware_address(machine, texts):
+    machine(*texts)
+    assert host.machine_id() == "0242ac110002"
+
+
+def test_without_either_it_is_the_host_name(machine):
+    machine(address=RANDOM)
+    assert host.machine_id() == host.host_name() != ""
+
+
+def test_it_stays_the_same():
+    assert host.machine_id() == host.machine_id()
