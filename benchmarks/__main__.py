@@ -19,6 +19,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import soundfile
 
+from benchmarks.latency import TALK_S, window_latencies
 from benchmarks.recomputing import recomputing_pipeline
 from monitor.demo import clip_path
 from monitor.model import EmotionModel, shipped_model
@@ -44,6 +45,7 @@ def main() -> int:
         compare(name, samples, model)
     row("model, one window, one thread", model_ms(model), "ms")
     first_event(clip, model)
+    messages(clip, model)
     whole_process(clip, rate_hz)
     return 0
 
@@ -109,6 +111,18 @@ def first_event(clip: NDArray[np.int16], model: EmotionModel) -> None:
                 delay = (event.decided_sample - onset) / model.spec.rate_hz
                 row("first event after speech onset", delay, "s of audio")
                 return
+
+
+def messages(clip: NDArray[np.int16], model: EmotionModel) -> None:
+    """From the end of a window to its message at a subscriber of a real broker."""
+    hop_s = model.card.hop_frames * model.spec.hop_samples / model.spec.rate_hz
+    latencies = window_latencies(np.resize(clip, TALK_S * model.spec.rate_hz), model.spec.rate_hz, hop_s)
+    if latencies is None:
+        print("window's end to MQTT message    not measured: mosquitto is not installed")
+        return
+    for name, share in (("median", 50), ("p95", 95)):
+        unit = f"ms ({len(latencies)} messages in {TALK_S} s)"
+        row(f"window to MQTT message, {name}", float(np.percentile(latencies, share)) * 1e3, unit)
 
 
 def whole_process(clip: NDArray[np.int16], rate_hz: int) -> None:

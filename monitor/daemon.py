@@ -92,6 +92,7 @@ class Daemon:
         self._mute_asked = False
         self._muted = False
         self._skipped_samples = 0
+        self._deaf_since_s: float | None = None
         self._outboxes = [self._outbox(sink) for sink in sinks]
         self._worker = threading.Thread(target=self._work, name="worker", daemon=True)
         self._failure: Exception | None = None
@@ -277,6 +278,8 @@ class Daemon:
         """Go on with another hearing, whose next sample is `at_sample`."""
         if hearing.source is self._hearing.source:
             self._report(self._hearing.pipeline.flush())
+        elif hearing.source.live:
+            self._deaf_since_s = self._health.heard_s
         hearing.pipeline.reset(at_sample)
         self._hearing = hearing
         self._skipped_samples = 0
@@ -284,6 +287,7 @@ class Daemon:
             self._following = None
 
     def _hear(self, block: AudioBlock) -> None:
+        self._count_deafness(block)
         self._health.heard(len(block.samples))
         if self._mute_asked:
             self._pass_over(block)
@@ -298,6 +302,16 @@ class Daemon:
             block = replace(block, lost_samples=0)
         self._hearing.clock.observe(block.end_sample)
         self._report(self._hearing.pipeline.push(block))
+
+    def _count_deafness(self, block: AudioBlock) -> None:
+        """Audio that nobody heard while one source gave way to another."""
+        if self._deaf_since_s is None or not len(block.samples):
+            return
+        rate_hz = self._hearing.identity.rate_hz
+        missing_s = elapsed_s() - self._deaf_since_s - len(block.samples) / rate_hz
+        self._deaf_since_s = None
+        if not self._mute_asked:
+            self._health.lost(max(round(missing_s * rate_hz), 0))
 
     def _pass_over(self, block: AudioBlock) -> None:
         """Muted: speech that is under way ends, and nothing is heard."""

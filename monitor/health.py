@@ -94,7 +94,8 @@ class Health:
         self._lock = threading.Lock()
         self._started_s = clock()
         self._turn_s = self._started_s
-        self._heard_s: float | None = None
+        self.heard_s: float | None = None
+        """When audio last arrived; None before any has."""
         self._lost_samples = 0
         self._lost_at_s = float("-inf")
         self._speaking = False
@@ -110,7 +111,7 @@ class Health:
     def heard(self, n_samples: int) -> None:
         """Audio arrived."""
         if n_samples:
-            self._heard_s = self._clock()
+            self.heard_s = self._clock()
 
     def lost(self, n_samples: int) -> None:
         """Audio was lost; what nobody wanted to hear is not counted."""
@@ -139,7 +140,7 @@ class Health:
         """The state of things now."""
         now_s = self._clock()
         of_source = source.status()
-        age_s = None if self._heard_s is None else max(now_s - self._heard_s, 0.0)
+        age_s = None if self.heard_s is None else max(now_s - self.heard_s, 0.0)
         state, reason = self._state(now_s, age_s, of_source.failure, outputs, muted=muted, live=source.live)
         return StatusTaken(
             state=state,

@@ -4,7 +4,7 @@
 #   PYTHON=python3.12   the interpreter to build on; default: python3
 #   NO_START=1          install, but neither enable nor start
 #   DESTDIR=DIR         install below DIR, for a package; neither Debian packages nor systemd are touched
-#   PURGE=1             uninstall: the configuration and the password too
+#   PURGE=1             uninstall: the configuration, the password and drop-ins of the units too
 #
 # A second install is an upgrade: the configuration stays, and the old program goes only once the new one has run.
 set -eu
@@ -26,12 +26,14 @@ set_paths() {
         link=$HOME/.local/bin/ser-monitor
         etc=${XDG_CONFIG_HOME:-$HOME/.config}/ser-monitor
         unit_folder=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
+        drop_in_folder=$unit_folder
     else
         program=/opt/ser-monitor
         link=/usr/local/bin/ser-monitor
         etc=/etc/ser-monitor
         # Not /etc/systemd/system: that is for the administrator's own units, drop-ins and masks.
         unit_folder=/usr/local/lib/systemd/system
+        drop_in_folder=/etc/systemd/system
         credential=/etc/credstore/ser-monitor.mqtt-password
     fi
 }
@@ -76,13 +78,19 @@ install_program() {
     "$python" -m venv "$new" || die "$python cannot make a virtual environment; on Debian: apt-get install python3-venv"
     "$new/bin/python" -m pip install --quiet --disable-pip-version-check "${here}[metrics]" ||
         die "the Python packages could not be installed; nothing was changed"
-    "$new/bin/python" -m monitor.cli model verify >/dev/null || die "the new program does not run here; nothing was changed"
+    try_program "$new/bin/python"
     move_home "$new" "$program"
     if [ -e "$destdir$program" ]; then mv "$destdir$program" "$old"; fi
     mv "$new" "$destdir$program"
     rm -rf "$old"
     trap - EXIT
     link_program
+}
+
+try_program() {
+    "$1" -m monitor.cli model verify >/dev/null || die "the new program does not run here; nothing was changed"
+    [ ! -e "$destdir$etc/config.toml" ] || "$1" -m monitor.cli config check "$destdir$etc/config.toml" >/dev/null ||
+        die "the new program refuses the configuration that is there, mend it first; nothing was changed"
 }
 
 # The scripts of a virtual environment name the folder it was made in.
@@ -177,10 +185,13 @@ do_install() {
     install_units "$1"
     if [ -z "$no_start" ] && has_systemd; then
         start_service "$1"
-        say "The service runs: $systemctl status ser-monitor"
     elif has_systemd; then
         $systemctl daemon-reload
-        say "Not started. To start it now and at every boot: $systemctl enable --now ser-monitor"
+    fi
+    if has_systemd && $systemctl is-active --quiet ser-monitor.service; then
+        say "The service runs: $systemctl status ser-monitor"
+    else
+        say "The service does not run. To start it now and at every boot: $systemctl enable --now ser-monitor"
     fi
     [ -n "$destdir" ] || next_steps "$1"
 }
@@ -198,10 +209,10 @@ do_uninstall() {
     rm -f "$destdir$link"
     rm -rf "$destdir$program" "$destdir$program.new" "$destdir$program.old"
     if [ -n "${PURGE:-}" ]; then
-        rm -rf "$destdir$etc"
+        rm -rf "$destdir$etc" "$destdir$drop_in_folder/ser-monitor.service.d" "$destdir$drop_in_folder/"ser-monitor@*.service.d
         say "Removed, with its configuration."
     else
-        say "Removed. $etc stays; to remove it too: PURGE=1"
+        say "Removed. $etc and drop-ins of the units stay; to remove them too: PURGE=1"
     fi
 }
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitor.checkup import Finding, chain
-from monitor.mqtt.visitor import Visitor
 from monitor.errors import BrokerError
 from monitor.mqtt import access
 from monitor.mqtt.topics import TopicTree
+from monitor.mqtt.visitor import Visitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,7 +17,9 @@ SOURCES = {
 }
 
 BLOCK_S = 0.1
-"""Length of the blocks that sources deliver."""
+"""Length of the blocks that recordings deliver."""
+LIVE_BLOCK_S = 0.03
+"""Length of those of live audio: one VAD frame, since a window can wait for the rest of its last block."""
 MUTED_GAP = "muted"
 """Cause of a gap: nobody was to listen."""
 

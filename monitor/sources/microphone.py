@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from monitor.errors import MissingDependencyError, NoInputError, RefusedError
 from monitor.host import elapsed_s
 from monitor.ring import Ring
-from monitor.sources import BLOCK_S, MUTED_GAP, SourceStatus, portaudio
+from monitor.sources import BLOCK_S, LIVE_BLOCK_S, MUTED_GAP, SourceStatus, portaudio
 from monitor.sources.capture import Capture, CaptureClock
 from monitor.sources.portaudio import InputDevice, InputStream, input_devices
 
@@ -234,7 +234,7 @@ class Microphone:
 
     def _stalled(self) -> MonitorError:
         return NoInputError(
-            f"no audio from '{self.name}' for {self._patience_s():g} s, wanted some every {BLOCK_S:g} s; "
+            f"no audio from '{self.name}' for {self._patience_s():g} s, wanted some every {LIVE_BLOCK_S:g} s; "
             "see whether the sound server hangs"
         )
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from monitor.errors import MissingDependencyError, MissingLibraryError, NoInputError, PermissionDeniedError
 from monitor.host import portaudio_hint, sound_devices_denied
-from monitor.sources import BLOCK_S
+from monitor.sources import LIVE_BLOCK_S
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -161,7 +161,7 @@ class InputStream:
         raise NoInputError(f"the input '{device.name}' cannot be opened ({_reason(error)}); is it in use?")
 
     def read(self) -> tuple[NDArray[np.int16], bool]:
-        """Wait for the next `BLOCK_S` of audio.
+        """Wait for the next `LIVE_BLOCK_S` of audio.
 
         Returns:
             int16, shape (n, channels), and whether PortAudio says that audio before it was lost.
@@ -170,7 +170,7 @@ class InputStream:
             NoInputError: the device or the sound server is gone.
         """
         try:
-            buffer, overflowed = self._stream.read(max(round(self.rate_hz * BLOCK_S), 1))
+            buffer, overflowed = self._stream.read(max(round(self.rate_hz * LIVE_BLOCK_S), 1))
         except self._sounddevice.PortAudioError as error:
             raise NoInputError(f"the input '{self.device.name}' is gone ({_reason(error)})") from None
         return np.frombuffer(buffer, dtype=np.int16).reshape(-1, self.channels), bool(overflowed)

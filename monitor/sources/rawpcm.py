@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from monitor.errors import BadAudioError, NoInputError, UsageError
-from monitor.sources import BLOCK_S, SourceStatus
+from monitor.sources import LIVE_BLOCK_S, SourceStatus
 from monitor.sources.resample import BlockStream
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class RawPcm:
         if stream.isatty():
             raise UsageError("found a terminal as input, wanted raw s16le audio; pipe it in, e.g. from arecord -t raw")
         try:
-            self._blocks = BlockStream(rate_hz_in, channels, rate_hz)
+            self._blocks = BlockStream(rate_hz_in, channels, rate_hz, LIVE_BLOCK_S)
         except BadAudioError as error:
             raise UsageError(f"raw audio: {error}") from None
         self._stream = stream
@@ -63,13 +63,13 @@ class RawPcm:
         self._rate_hz_in = rate_hz_in
         self._fd = _fd_of(stream)
         self._frame_bytes = channels * _SAMPLE_BYTES
-        self._read_bytes = max(round(rate_hz_in * BLOCK_S), 1) * self._frame_bytes
+        self._read_bytes = max(round(rate_hz_in * LIVE_BLOCK_S), 1) * self._frame_bytes
         self._reads: queue.Queue[bytes | Exception] = queue.Queue(_MOST_QUEUED)
         self._ended = False
         self._stopped = threading.Event()
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """The audio until the stream ends, in blocks of `BLOCK_S`.
+        """The audio until the stream ends, in blocks of `LIVE_BLOCK_S`.
 
         Raises:
             BadAudioError: the stream starts with the header of an audio file.

@@ -73,12 +73,12 @@ class MonoResampler:
 
 
 class BlockStream:
-    """Sample frames of any rate and channel count in, numbered blocks of `BLOCK_S` out."""
+    """Sample frames of any rate and channel count in, numbered blocks out."""
 
-    def __init__(self, rate_hz_in: int, channels: int, rate_hz: int) -> None:
-        """As `MonoResampler`, and raises what it raises."""
+    def __init__(self, rate_hz_in: int, channels: int, rate_hz: int, block_s: float = BLOCK_S) -> None:
+        """Blocks of `block_s` at `rate_hz`; else as `MonoResampler`, and raises what it raises."""
         self._resampler = MonoResampler(rate_hz_in, channels, rate_hz)
-        self._block_samples = max(round(rate_hz * BLOCK_S), 1)
+        self._block_samples = max(round(rate_hz * block_s), 1)
         self._pending: NDArray[np.int16] = np.empty(0, dtype=np.int16)
         self._next_sample = 0
 

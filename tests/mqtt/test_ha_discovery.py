@@ -14,6 +14,7 @@ from mqtt.conftest import MONITOR, READER
 from monitor.commands import ha_discovery as verb
 from monitor.errors import BrokerError
 from monitor.host import machine_id
+from monitor.mqtt import visitor
 from monitor.sinks.homeassistant import device_uid, discovery_topic
 
 
@@ -110,7 +111,7 @@ def test_a_missing_password_file(broker, tmp_path):
 
 
 def test_a_broker_that_does_not_answer(broker, monkeypatch):
-    monkeypatch.setattr(verb, "_ANSWER_S", 0.2)
+    monkeypatch.setattr(visitor, "_ANSWER_S", 0.2)
     monkeypatch.setattr("os.environ", broker.environment())
     broker.suspend()
     with pytest.raises(BrokerError, match="does not answer"):

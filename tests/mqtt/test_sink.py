@@ -352,6 +352,7 @@ def test_announce_is_a_request_too(broker, make_sink):
     witness.wait_for(f"{BASE}/info", timeout_s=9)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_dies_is_noticed_and_built_anew(broker, make_sink, monkeypatch):
     witness = broker.watch()
     sink = make_sink(broker.settings())

@@ -1,8 +1,8 @@
 """A real systemd without a second machine: a small Debian, booted by systemd-nspawn, cut off from the network.
 
-Kept between runs, in `$XDG_CACHE_HOME/ser-monitor` (`~/.cache` by default): the Debian, of the host's own release and
-from the host's own package sources, and the Python wheels that an installation in it needs. What a run writes lies in
-an overlay in memory and goes with it, so that runs neither see nor wait for each other.
+Kept between runs, in `$XDG_CACHE_HOME/ser-monitor` (`~/.cache` by default): the Debian, of the host's own release or
+of `$SER_TEST_DEBIAN` and from the host's own package sources, and the Python wheels that an installation in it needs.
+What a run writes lies in an overlay in memory and goes with it, so that runs neither see nor wait for each other.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def wheels(root: Path) -> Path:
 
 def copy_checkout(folder: Path) -> Path:
     """What a clone would hold, with the changes that are not committed yet."""
-    names = _run("git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    # Under sudo the checkout is somebody else's.
+    git = ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT)]
+    names = _run(*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     for name in filter(None, names):
         if (ROOT / name).is_file():  # removed files are still listed
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -188,7 +190,7 @@ def _os_release() -> dict[str, str]:
 
 
 def _codename() -> str:
-    return _os_release().get("VERSION_CODENAME", "")
+    return os.environ.get("SER_TEST_DEBIAN") or _os_release().get("VERSION_CODENAME", "")
 
 
 def _mirror() -> str:
@@ -196,9 +198,9 @@ def _mirror() -> str:
     form = "$(CODENAME) $(COMPONENT) $(REPO_URI)"
     for line in _run("apt-get", "indextargets", "--format", form, "Created-By: Packages").splitlines():
         codename, component, uri = line.split(maxsplit=2)
-        if (codename, component) == (_codename(), "main"):
+        if (codename, component) == (_os_release().get("VERSION_CODENAME"), "main"):
             return uri
-    raise AssertionError(f"apt has no source for {_codename()} main")
+    raise AssertionError("apt has no source for main of this release")
 
 
 def _python_as_in(root: Path) -> str:

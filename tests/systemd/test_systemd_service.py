@@ -15,10 +15,19 @@ pytestmark = [pytest.mark.systemd, pytest.mark.timeout(900)]
 STOP_S = 5.0
 MOST_EXPOSURE = 1.5
 SECRET = "open sesame"  # noqa: S105 - of a broker that lives as long as the test
-PASSWORDS = "/run/guarded.passwords"
-PASSWORDS_SCRIPT = f"mosquitto_passwd -c -b {PASSWORDS} cabin '{SECRET}'"
+GUARDED = "listener 1884 localhost\nallow_anonymous false\npassword_file /run/guarded.passwords\nuser root\n"
+PASSWORDS_SCRIPT = f"mosquitto_passwd -c -b /run/guarded.passwords cabin '{SECRET}'"
+ENCRYPTED = """
+listener 8883 localhost
+allow_anonymous true
+require_certificate true
+cafile /etc/ser-monitor/ca.pem
+certfile /run/tls/server.pem
+keyfile /run/tls/server.key
+user root
+"""
 CERTIFICATES_SCRIPT = """
-mkdir /run/tls; cd /run/tls
+mkdir -p /run/tls; cd /run/tls
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out /etc/ser-monitor/ca.pem
 for name in server client; do
     openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" -addext subjectAltName=DNS:localhost \\
@@ -163,6 +172,11 @@ class TestService:
         broker.waits_for("cabin/availability", "offline", within_s=1.5)
         broker.waits_for("cabin/availability", "online")
 
+    def test_it_never_gives_up(self, service):
+        service.drop_in(broken="[Service]\nExecStart=\nExecStart=/bin/false\nRestartSec=100ms\n")
+        service.systemctl("start", service.unit, check=False)
+        wait_for(lambda: int(service.show("NRestarts")) > 6, "more restarts than systemd allows by itself")
+
 
 class TestConfiguration:
     def test_a_reload_takes_what_is_new(self, service, broker):
@@ -205,37 +219,36 @@ class TestConfiguration:
         assert "Assertion failed" in said
 
     def test_the_password_comes_as_a_credential(self, service, machine, broker):
-        run_broker(machine, "guarded", f"listener 1884 localhost\npassword_file {PASSWORDS}\n", PASSWORDS_SCRIPT)
+        guarded = run_broker(machine, "guarded", GUARDED, PASSWORDS_SCRIPT)
         machine.run("install", "-m", "0600", "/dev/stdin", "/etc/ser-monitor/mqtt-password", text=SECRET + "\n")
         service.configure(WITH_BROKER + 'port = 1884\nusername = "cabin"\n')
         try:
             service.start()
-            service.waits_for_journal("connected to the broker localhost:1884")
+            guarded.waits_for_journal("as ser-monitor-cabin (p5, c1, k5, u'cabin')")
             assert SECRET not in service.process("environ") + service.process("cmdline") + service.journal()
             assert SECRET not in service.systemctl("show", service.unit)
         finally:
             machine.run("rm", "/etc/ser-monitor/mqtt-password")
 
     def test_the_password_may_be_encrypted(self, service, machine):
-        run_broker(machine, "guarded", f"listener 1884 localhost\npassword_file {PASSWORDS}\n", PASSWORDS_SCRIPT)
+        guarded = run_broker(machine, "guarded", GUARDED, PASSWORDS_SCRIPT)
         machine.run(
             "systemd-creds", "encrypt", "--name=mqtt-password", "-", "/etc/ser-monitor/mqtt-password.cred", text=SECRET
         )
         service.drop_in("password-encrypted")
         service.configure(WITH_BROKER + 'port = 1884\nusername = "cabin"\n')
         service.start()
-        service.waits_for_journal("connected to the broker localhost:1884")
+        guarded.waits_for_journal("as ser-monitor-cabin (p5, c1, k5, u'cabin')")
 
     def test_the_key_of_a_certificate_is_for_roots_eyes_alone(self, service, machine):
-        files = "cafile /etc/ser-monitor/ca.pem\ncertfile /run/tls/server.pem\nkeyfile /run/tls/server.key\n"
-        run_broker(machine, "tls", f"listener 8883 localhost\n{files}require_certificate true\n", CERTIFICATES_SCRIPT)
+        encrypted = run_broker(machine, "encrypted", ENCRYPTED, CERTIFICATES_SCRIPT)
         service.drop_in("client-certificate")
         credentials = "/run/credentials/ser-monitor.service"
         client = f'cert_file = "{credentials}/mqtt-certificate"\nkey_file = "{credentials}/mqtt-key"\n'
         tls = f'[mqtt.tls]\nenabled = true\nca_file = "/etc/ser-monitor/ca.pem"\n{client}'
         service.configure(f"{WITH_BROKER}port = 8883\n{tls}")
         service.start()
-        service.waits_for_journal("connected to the broker localhost:8883")
+        encrypted.waits_for_journal("as ser-monitor-cabin")
 
     def test_figures_go_into_the_one_file(self, service, machine):
         service.drop_in("metrics-textfile")
@@ -285,9 +298,18 @@ class TestUpgrade:
         assert installation.machine.shell("ls -d /opt/*") == "/opt/ser-monitor"
         assert "ser-monitor 0." in installation.machine.run("ser-monitor", "--version")
 
+    def test_a_configuration_that_it_refuses_leaves_the_old_running(self, service, installation):
+        service.start()
+        pid = service.pid
+        service.configure("nodes = 1\n")
+        said = installation.make("install", check=False)
+        assert "unknown key 'nodes'" in said
+        assert "nothing was changed" in said
+        assert (service.pid, service.show("ActiveState")) == (pid, "active")
+
     def test_a_disabled_service_stays_down(self, service, installation):
         service.systemctl("disable", service.unit)
-        installation.make("install")
+        assert "The service does not run" in installation.make("install")
         assert (service.show("ActiveState"), service.show("UnitFileState")) == ("inactive", "disabled")
         service.systemctl("enable", service.unit)
 
@@ -323,27 +345,33 @@ class TestElsewhere:
 
 
 class TestUninstall:
-    def test_it_leaves_the_configuration_and_nothing_else(self, service, installation):
+    def test_it_leaves_the_configuration_and_nothing_else(self, installation):
+        service = Service(installation.machine)
+        service.clear()
         service.start()
         installation.machine.write("/etc/ser-monitor/kitchen.toml", WITH_BROKER)
         service.systemctl("enable", "--now", "ser-monitor@kitchen.service")
         said = installation.make("uninstall")
-        assert "/etc/ser-monitor stays" in said
+        assert "/etc/ser-monitor and drop-ins of the units stay" in said
         assert left_of_it(installation.machine) == ["/etc/ser-monitor"]
         assert service.systemctl("list-units", "--all", "--plain", "--no-legend", "ser-monitor*") == ""
 
     def test_the_configuration_goes_too_when_asked(self, installation):
+        installation.machine.run("mkdir", "-p", "/etc/systemd/system/ser-monitor@kitchen.service.d")
         installation.make("uninstall", "PURGE=1")
         assert left_of_it(installation.machine) == []
 
 
-def run_broker(machine, unit: str, configuration: str, preparation: str) -> None:
-    """Another broker, prepared for by a shell script, for the rest of the run."""
-    if machine.run("systemctl", "is-active", unit, check=False) != "active":
-        machine.shell(preparation)
-        machine.write(f"/run/{unit}.conf", f"{configuration}allow_anonymous {str(unit == 'tls').lower()}\nuser root\n")
-        machine.run("systemd-run", "--quiet", f"--unit={unit}", "mosquitto", "-c", f"/run/{unit}.conf")
-        Service(machine, f"{unit}.service").waits_for_journal("running")
+def run_broker(machine, name: str, configuration: str, preparation: str) -> Service:
+    """Another broker, prepared for by a shell script; only for this test's monitors."""
+    broker = Service(machine, f"{name}.service")
+    if broker.show("ActiveState") == "active":
+        broker.systemctl("stop", broker.unit)
+    machine.shell(preparation)
+    machine.write(f"/run/{name}.conf", configuration)
+    machine.run("systemd-run", "--quiet", f"--unit={name}", "mosquitto", "-c", f"/run/{name}.conf")
+    broker.waits_for_journal("running")
+    return broker
 
 
 def left_of_it(machine) -> list[str]:

@@ -1,0 +1,113 @@
+"""The whole service: a microphone of a real sound server, and a real broker."""
+
+import time
+
+import pytest
+import soundfile
+from live.conftest import frail_pulse  # noqa: F401 - a fixture
+from mqtt.program import NODE, Monitor, speech
+
+pytestmark = pytest.mark.live
+
+BASE = f"ser-monitor/{NODE}"
+
+
+@pytest.fixture
+def wav(tmp_path):
+    path = tmp_path / "speech.wav"
+    soundfile.write(path, speech()[: 10 * 16_000], 16_000)
+    return path
+
+
+def recorders(server):
+    """How many listen to the microphone."""
+    return len(server.control("list", "short", "source-outputs").splitlines())
+
+
+def wait_until(true, timeout_s=10.0):
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def environment(broker, server, **changes):
+    to_broker = {k: v for k, v in broker.environment(**changes).items() if k.startswith("SER_MONITOR")}
+    return {**server.environment, **to_broker}
+
+
+def listening(witness, **options):
+    return witness.wait_for(f"{BASE}/status", lambda seen: seen.json["state"] in ("listening", "speech"), **options)
+
+
+def test_mute_closes_the_microphone_and_unmute_opens_it(broker, frail_pulse, wav):  # noqa: F811
+    witness = broker.watch(f"{BASE}/#")
+    with Monitor(environment=environment(broker, frail_pulse, allow_remote_unmute="true")) as monitor:
+        listening(witness, timeout_s=20)
+        wait_until(lambda: recorders(frail_pulse) == 1)
+        player = frail_pulse.play_in_background(wav)
+        witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "new", timeout_s=20)
+        witness.publish(f"{BASE}/mute/set", "ON")
+        witness.wait_for(f"{BASE}/mute/state", lambda seen: seen.text == "ON")
+        wait_until(lambda: recorders(frail_pulse) == 0)
+        assert witness.last(f"{BASE}/event").json["type"] == "end"
+        player.kill()
+        witness.publish(f"{BASE}/mute/set", "OFF")
+        wait_until(lambda: recorders(frail_pulse) == 1)
+        witness.clear()
+        frail_pulse.play(wav)
+        witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "end", timeout_s=20)
+        code, took_s = monitor.end()
+        assert (code, took_s < 5) == (0, True), monitor.log
+
+
+def test_another_microphone_on_reload_costs_less_than_a_second(broker, frail_pulse, wav):  # noqa: F811
+    witness = broker.watch(f"{BASE}/#")
+    with Monitor(environment=environment(broker, frail_pulse)) as monitor:
+        listening(witness, timeout_s=20)
+        time.sleep(1)
+        monitor.configure("[audio]\nring_s = 5.0\n")
+        monitor.reload()
+        monitor.wait_for_log("configuration read again")
+        time.sleep(2)
+        witness.clear()
+        witness.publish(f"{BASE}/request/health_check", b"")
+        health = witness.wait_for(f"{BASE}/response/health_check").json["data"]
+        assert 0 <= health["audio_lost_s"] < 1
+        assert health["audio_age_s"] < 1
+        assert recorders(frail_pulse) == 1
+        frail_pulse.play(wav)
+        witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "end", timeout_s=20)
+
+
+def test_sigterm_ends_in_order_while_the_sound_server_hangs(broker, frail_pulse):  # noqa: F811
+    witness = broker.watch(f"{BASE}/#")
+    with Monitor(environment=environment(broker, frail_pulse)) as monitor:
+        listening(witness, timeout_s=20)
+        frail_pulse.suspend()
+        time.sleep(1)
+        code, took_s = monitor.end()
+        assert code == 0, monitor.log
+        assert took_s < 5
+        witness.wait_for(f"{BASE}/availability", lambda seen: seen.text == "offline")
+
+
+def test_a_sound_server_that_hangs_for_good_ends_the_process_with_75(broker, frail_pulse):  # noqa: F811
+    witness = broker.watch(f"{BASE}/#")
+    with Monitor(environment=environment(broker, frail_pulse), config="[audio]\nstall_s = 1\nstall_exit_s = 3\n") as it:
+        listening(witness, timeout_s=20)
+        frail_pulse.suspend()
+        witness.wait_for(f"{BASE}/status", lambda seen: seen.json["state"] == "no_audio", timeout_s=6)
+        assert it.process.wait(30) == 75, it.log
+        witness.wait_for(f"{BASE}/availability", lambda seen: seen.text == "offline")
+
+
+def test_without_a_sound_server_it_waits_and_says_so(broker, frail_pulse):  # noqa: F811
+    frail_pulse.kill()
+    witness = broker.watch(f"{BASE}/#")
+    with Monitor(environment=environment(broker, frail_pulse)) as monitor:
+        status = witness.wait_for(f"{BASE}/status", lambda seen: seen.json["state"] == "no_audio", timeout_s=20)
+        assert status.json["reason"]
+        frail_pulse.start()
+        listening(witness, timeout_s=20)
+        assert monitor.process.poll() is None

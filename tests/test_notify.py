@@ -1,0 +1,182 @@
+"""What systemd is told, by a socket of our own in its place."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from monitor.demo import clip_path
+from monitor.health import Health
+from monitor.notify import Notifier
+from monitor.sources import SourceStatus
+from monitor.watch import Watch
+
+SER = [sys.executable, "-m", "monitor.cli"]
+pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no sockets of the kind that systemd uses")
+
+
+class Ear:
+    """Takes notifications."""
+
+    def __init__(self, address):
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(address)
+        self.heard = []
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        while True:
+            message = self._socket.recv(4096).decode()
+            self.heard.append((time.monotonic(), message))
+
+    def said(self, start):
+        return [message for _, message in self.heard if message.startswith(start)]
+
+    def wait_for(self, start, count=1, timeout_s=20):
+        deadline = time.monotonic() + timeout_s
+        while len(self.said(start)) < count:
+            assert time.monotonic() < deadline, f"no {start}: {self.heard}"
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def ear(tmp_path):
+    return Ear(str(tmp_path / "notify"))
+
+
+@pytest.fixture
+def monitor(ear, tmp_path):
+    """The program as systemd starts it: a watchdog of 2 s, raw audio on standard input."""
+    config = tmp_path / "config.toml"
+    config.write_text("")
+    environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"}
+    process = subprocess.Popen(
+        [*SER, "--config", str(config), "--input", "-", "--format", "json"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    process.config = config
+    yield process
+    process.kill()
+    process.wait()
+
+
+def feed(process, stop):
+    silence = np.zeros(1600, "<i2").tobytes()
+    while not stop.wait(0.1):
+        try:
+            process.stdin.write(silence)
+            process.stdin.flush()
+        except OSError:
+            return
+
+
+def test_ready_status_reload_watchdog_and_stop(ear, monitor):
+    stop = threading.Event()
+    threading.Thread(target=feed, args=(monitor, stop), daemon=True).start()
+    try:
+        ear.wait_for("READY=1")
+        ear.wait_for("STATUS=listening 'stdin'")
+        ear.wait_for("WATCHDOG=1", count=4)
+        monitor.config.write_text("[vad]\nmode = 1\n")
+        monitor.send_signal(signal.SIGHUP)
+        ear.wait_for("RELOADING=1")
+        ear.wait_for("READY=1", count=2)
+        order = [message.partition("\n")[0] for _, message in ear.heard if not message.startswith(("STATUS", "WATCH"))]
+        assert order == ["READY=1", "RELOADING=1", "READY=1"]
+        assert "MONOTONIC_USEC=" in ear.said("RELOADING=1")[0]
+        monitor.send_signal(signal.SIGTERM)
+        ear.wait_for("STOPPING=1")
+        assert monitor.wait(5) == 0
+    finally:
+        stop.set()
+
+
+def test_no_ping_while_no_audio_comes(ear, monitor):
+    ear.wait_for("READY=1")
+    time.sleep(12)  # what an open, silent pipe may take
+    before = len(ear.said("WATCHDOG=1"))
+    time.sleep(3)
+    assert len(ear.said("WATCHDOG=1")) == before
+    assert ear.said("STATUS=no audio")
+
+
+def test_children_do_not_inherit_the_socket(ear, monkeypatch, tmp_path):
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "3000000")
+    monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+    notifier = Notifier()
+    assert notifier.watchdog_s == 3
+    assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & set(os.environ)
+    notifier.status("two\nlines")
+    ear.wait_for("STATUS=two lines")
+
+
+def test_another_process_watchdog_is_none_of_ours(monkeypatch):
+    monkeypatch.setenv("WATCHDOG_USEC", "3000000")
+    monkeypatch.setenv("WATCHDOG_PID", "1")
+    assert Notifier().watchdog_s is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="abstract sockets are Linux' own")
+def test_abstract_sockets(monkeypatch):
+    name = f"ser-monitor-test-{os.getpid()}"
+    ear = Ear(f"\0{name}")
+    monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
+    Notifier().ready()
+    ear.wait_for("READY=1")
+
+
+def test_a_socket_that_is_gone_is_no_reason_to_stop(monkeypatch, tmp_path):
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "nobody"))
+    Notifier().ready()
+
+
+class Source:
+    live, waits, name = True, False, "fake"
+
+    def __init__(self, **status):
+        self.figures = status
+
+    def status(self):
+        return SourceStatus(device="fake", **self.figures)
+
+
+class Recorder:
+    active, watchdog_s = True, 0.1
+
+    def __init__(self):
+        self.pings, self.lines = 0, []
+
+    def watchdog(self):
+        self.pings += 1
+
+    def status(self, text):
+        self.lines.append(text)
+
+
+@pytest.mark.parametrize(
+    ("worker_alive", "worker_turned_s", "tended_s", "pings"),
+    [(True, 0, None, 1), (False, 0, None, 0), (True, 60, None, 0), (True, 60, 0, 1), (True, 60, 60, 0)],
+)
+def test_pings_need_a_worker_that_comes_round(worker_alive, worker_turned_s, tended_s, pings):
+    """A microphone that is missing is looked after, and no reason to be killed; a thread that hangs is."""
+    now = [1000.0]
+    health, notifier = Health(16_000, lambda: now[0]), Recorder()
+    now[0] += worker_turned_s
+    source = Source(tended_at_s=None if tended_s is None else now[0] - tended_s)
+    Watch(health, notifier).look(source, [], None, worker_alive=worker_alive, muted=False)
+    assert notifier.pings == pings
+
+
+def test_a_recording_needs_no_systemd():
+    done = subprocess.run([*SER, "--input", str(clip_path())], capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0
