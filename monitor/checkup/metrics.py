@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from monitor.checkup import Finding, chain
 from monitor.config import MetricsSettings
 from monitor.errors import ConfigError, OutputFailedError, PermissionDeniedError
-from monitor.sinks.metrics import FIGURES, MetricsSink
+from monitor.metrics.figures import FIGURES
+from monitor.sinks.metrics import MetricsSink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,15 +2,22 @@
 
 import itertools
 import json
+import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
+from mqtt.broker import free_port
 from mqtt.conftest import MONITOR
 from mqtt.program import NODE, SER, Monitor, speech
 
+from monitor.card import read_model_file, write_model_file
+from monitor.model import shipped_model
 from monitor.mqtt.payloads import schemas
 from monitor.sinks.schema import event_schema
 
@@ -304,3 +311,58 @@ def test_every_json_topic_keeps_its_promise(broker):
         if path == "event":
             jsonschema.validate(seen.json, event_schema())
     assert found == {"availability", "info", "state", "event", "speech", "status", "level", "mute/state"}
+
+
+def test_another_model_is_taken_on_reload_and_a_broken_one_refused(broker, tmp_path):
+    shipped = read_model_file(shipped_model())
+    other, broken = tmp_path / "other.tflite", tmp_path / "broken.tflite"
+    write_model_file(other, shipped.flatbuffer, msgspec.structs.replace(shipped.card, name="other"), shipped.probe)
+    broken.write_bytes(shipped_model().read_bytes()[:50_000])
+    witness = broker.watch(OWN)
+    with Monitor("--input", "-", environment=broker.environment()) as monitor:
+        monitor.talk()
+        witness.wait_for(f"{BASE}/event", timeout_s=20)
+        monitor.configure(f'[model]\npath = "{broken}"\n')
+        monitor.reload()
+        monitor.wait_for_log("stays as it was")
+        assert witness.last(f"{BASE}/info").json["model"]["name"] == "emotion"
+        monitor.configure(f'[model]\npath = "{other}"\n')
+        monitor.reload()
+        witness.wait_for(f"{BASE}/info", lambda seen: seen.json["model"]["name"] == "other")
+        event = witness.wait_for(f"{BASE}/event", lambda seen: seen.json["model"].startswith("other@"), timeout_s=20)
+        ids = {seen.json["id"] for seen in witness.of(f"{BASE}/event") if seen.json["model"].startswith("emotion@")}
+        assert event.json["id"] not in ids
+        assert answer_of(witness, "health_check")["audio_lost_s"] == 0
+
+
+def answer_of(witness, request):
+    witness.publish(f"{BASE}/request/{request}", b'{"transaction":"asked"}')
+    return witness.wait_for(f"{BASE}/response/{request}", lambda seen: seen.json["status"] == "ok").json["data"]
+
+
+def test_metrics_come_and_go_with_a_reload(broker):
+    port, taken = free_port(), socket.create_server(("127.0.0.1", 0))
+    with Monitor("--input", "-", environment=broker.environment()) as monitor, taken:
+        monitor.talk()
+        monitor.wait_for_log("connected to the broker")
+        monitor.configure(f'[metrics]\nlisten = "127.0.0.1:{taken.getsockname()[1]}"\n')
+        monitor.reload()
+        monitor.wait_for_log("stays as it was")
+        monitor.configure(f'[metrics]\nlisten = "127.0.0.1:{port}"\n')
+        monitor.reload()
+        monitor.wait_for_log("configuration read again")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:
+            assert b"ser_monitor_build_info" in page.read()
+        monitor.configure("")
+        monitor.reload()
+        time.sleep(1.5)
+        assert monitor.log.count("configuration read again") == 2
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5)
+
+
+def test_stdout_too_where_it_is_asked_for(broker):
+    done = play(broker.environment(), "--stdout")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) > 10
+    assert play(broker.environment()).stdout == b""

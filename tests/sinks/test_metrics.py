@@ -25,6 +25,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 
 from monitor.config import MetricsSettings, load_settings
 from monitor.errors import ConfigError, MissingDependencyError
+from monitor.metrics import figures, textfile
+from monitor.metrics.figures import FIGURES
+from monitor.metrics.textfile import REFRESH_S
 from monitor.records import (
     EmotionEvent,
     Estimate,
@@ -36,8 +39,7 @@ from monitor.records import (
     SpeechStarted,
     StatusTaken,
 )
-from monitor.sinks import metrics
-from monitor.sinks.metrics import FIGURES, REFRESH_S, MetricsSink
+from monitor.sinks.metrics import MetricsSink
 from monitor.sinks.outbox import Outbox
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -123,7 +125,8 @@ def listening(sink_of):
 @pytest.fixture
 def clock(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(metrics, "elapsed_s", lambda: now[0])
+    for module in (figures, textfile):
+        monkeypatch.setattr(module, "elapsed_s", lambda: now[0])
     return now
 
 

@@ -169,7 +169,7 @@ class TestService:
         service.start()
         broker.waits_for("cabin/availability", "online")
         service.systemctl("kill", "--signal=KILL", service.unit)
-        broker.waits_for("cabin/availability", "offline", within_s=1.5)
+        broker.waits_for("cabin/availability", "offline", within_s=3.0)
         broker.waits_for("cabin/availability", "online")
 
     def test_it_never_gives_up(self, service):
