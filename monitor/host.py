@@ -13,6 +13,8 @@ from pathlib import Path
 
 _TIME_ERROR = 5
 """adjtimex(2) returns TIME_ERROR while the clock is not synchronised."""
+_TIMESYNC = Path("/run/systemd/timesync")
+"""Where systemd-timesyncd says that it has set the clock."""
 _MACHINE_ID_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 """systemd's and D-Bus', machine-id(5)."""
 _MACHINE_ID_DIGITS = 32
@@ -67,7 +69,9 @@ def clock_synced() -> bool | None:
         state = int(ctypes.CDLL(None).adjtimex(buffer))
     except (OSError, AttributeError):
         return None
-    return 0 <= state != _TIME_ERROR
+    if state < 0:  # a sandbox forbids to ask, as the service's does
+        return (_TIMESYNC / "synchronized").exists() if _TIMESYNC.is_dir() else None
+    return state != _TIME_ERROR
 
 
 def libsndfile_path(path: Path) -> str | bytes:

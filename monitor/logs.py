@@ -5,19 +5,43 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import TextIO
 
 _JOURNAL_LEVELS = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
 
 class _StderrHandler(logging.Handler):
-    """Writes to whatever `sys.stderr` is at the moment: the live display puts itself in between while it runs."""
+    """Writes to whatever `sys.stderr` is at the moment: the live display puts itself in between while it runs.
+
+    Standard error itself is written past its descriptor: sounddevice leads that nowhere while PortAudio starts, and
+    lines of other threads would be lost.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stderr = sys.stderr
+        self._own = _duplicate(sys.stderr)
 
     def emit(self, record: logging.LogRecord) -> None:
+        stream = self._own if self._own is not None and sys.stderr is self._stderr else sys.stderr
         try:
-            sys.stderr.write(self.format(record) + "\n")
-            sys.stderr.flush()
+            stream.write(self.format(record) + "\n")
+            stream.flush()
         except (OSError, ValueError):  # nobody reads the log: not a reason to stop listening
             return
+
+    def close(self) -> None:
+        if self._own is not None:
+            self._own.close()
+        super().close()
+
+
+def _duplicate(stream: TextIO) -> TextIO | None:
+    """Another way to where `stream` writes; None where it has no descriptor."""
+    try:
+        return open(os.dup(stream.fileno()), "w", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123 - as long as the handler
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 class _JournalFormatter(logging.Formatter):
@@ -36,5 +60,7 @@ def set_up_logging(level: str) -> None:
     else:
         handler.setFormatter(logging.Formatter("ser-monitor: %(levelname)s: %(message)s"))
     root = logging.getLogger()
+    for previous in [previous for previous in root.handlers if isinstance(previous, _StderrHandler)]:
+        previous.close()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -1,5 +1,6 @@
 """What the operating system is asked for, where it does not answer as usual."""
 
+import sys
 import uuid
 
 import pytest
@@ -55,3 +56,21 @@ def test_without_either_it_is_the_host_name(machine):
 
 def test_it_stays_the_same():
     assert host.machine_id() == host.machine_id()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked on Linux only")
+@pytest.mark.parametrize(("files", "wanted"), [(None, None), ((), False), (("synchronized",), True)])
+def test_where_the_kernel_may_not_be_asked_timesyncd_tells(monkeypatch, tmp_path, files, wanted):
+    """The hardened service may not call adjtimex."""
+
+    class Forbidden:
+        def adjtimex(self, _buffer):
+            return -1
+
+    monkeypatch.setattr(host.ctypes, "CDLL", lambda _name: Forbidden())
+    monkeypatch.setattr(host, "_TIMESYNC", tmp_path / "timesync")
+    if files is not None:
+        (tmp_path / "timesync").mkdir()
+    for name in files or ():
+        (tmp_path / "timesync" / name).touch()
+    assert host.clock_synced() is wanted
