@@ -20,26 +20,30 @@ class _StderrHandler(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self._stderr = sys.stderr
-        self._own = _duplicate(sys.stderr)
+        self._descriptor = _duplicate(sys.stderr)
 
     def emit(self, record: logging.LogRecord) -> None:
-        stream = self._own if self._own is not None and sys.stderr is self._stderr else sys.stderr
+        line = self.format(record) + "\n"
         try:
-            stream.write(self.format(record) + "\n")
-            stream.flush()
+            if self._descriptor is not None and sys.stderr is self._stderr:
+                os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))
+            else:
+                sys.stderr.write(line)
+                sys.stderr.flush()
         except (OSError, ValueError):  # nobody reads the log: not a reason to stop listening
             return
 
     def close(self) -> None:
-        if self._own is not None:
-            self._own.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
         super().close()
 
 
-def _duplicate(stream: TextIO) -> TextIO | None:
-    """Another way to where `stream` writes; None where it has no descriptor."""
+def _duplicate(stream: TextIO) -> int | None:
+    """Another descriptor of what `stream` writes to; None where it has none."""
     try:
-        return open(os.dup(stream.fileno()), "w", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123 - as long as the handler
+        return os.dup(stream.fileno())
     except (OSError, ValueError, AttributeError):
         return None
 
