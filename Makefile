@@ -3,6 +3,7 @@
 # sudo make install        the service; sudo make uninstall
 # make install-user        the service of a desktop session; make uninstall-user
 # make test-systemd        the service under a real systemd, in a container; as root
+# make schemas             write docs/schemas again
 # PYTHON=python3.12 make run   another Python (3.11 or newer); VENV=... another folder
 
 PYTHON ?= python3
@@ -19,7 +20,7 @@ ifeq ($(CI),true)
 TEST_PACKAGES += $(SYSTEMD_PACKAGES)
 endif
 
-.PHONY: run test test-systemd lint format bench demo-clip golden terminal-picture clean
+.PHONY: run test test-systemd lint format bench demo-clip golden terminal-picture schemas clean
 .PHONY: install uninstall install-user uninstall-user
 
 run: $(VENV)/.run
@@ -58,6 +59,9 @@ golden: $(VENV)/.run
 
 terminal-picture: $(VENV)/.run
 	$(BIN)/python docs/terminal.py
+
+schemas: $(VENV)/.run
+	$(BIN)/python docs/schemas/write.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
