@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from monitor.config import Settings
     from monitor.daemon import Daemon
     from monitor.pipeline import Classifier
+    from monitor.records import StatusTaken
     from monitor.sinks import Sink
     from monitor.sinks.stdout import OutputFormat
     from monitor.sources import Source
@@ -96,8 +97,8 @@ class Assembly:
         self.settings = settings
         self._stdout, self._output_format = stdout, output_format
         self._given_start_s = start_s
-        self.on_mute: Callable[[bool], None] | None = None
-        """Told by sinks that somebody wants silence; to be set once there is a daemon."""
+        self.daemon: Daemon | None = None
+        """Who is asked to be mute, and how it is doing; to be set once it is there."""
         self._model = load_model(settings)
         self._model_stamp = _stamp(model_path(settings))
         self._make_source = make_source
@@ -175,12 +176,17 @@ class Assembly:
         return make_stdout_sink(self._output_format, sys.stdout, self._model.labels, self._model.spec.rate_hz)
 
     def _make_mqtt(self, settings: Settings) -> Sink:
-        sink: Sink = resolve(SINKS["mqtt"])(self._speech(settings), patient=self._patient, on_mute=self._mute)
+        sink: Sink = resolve(SINKS["mqtt"])(
+            self._speech(settings), patient=self._patient, on_mute=self._mute, ask_status=self._status
+        )
         return sink
 
     def _mute(self, muted: bool) -> None:
-        if self.on_mute is not None:
-            self.on_mute(muted)
+        if self.daemon is not None:
+            self.daemon.mute(muted)
+
+    def _status(self) -> StatusTaken | None:
+        return None if self.daemon is None else self.daemon.status
 
     def _make_metrics(self, settings: Settings, model: EmotionModel) -> Sink:
         sink: Sink = resolve(SINKS["metrics"])(settings.metrics, settings.node, model.identity, version("ser-monitor"))

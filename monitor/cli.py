@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from importlib.metadata import version
 
 from monitor.checkup import CHECKS
 from monitor.errors import MissingDependencyError, MonitorError
+from monitor.logs import journal_prefix
 
 # BLAS threads double the CPU time of our small matrix products; read when numpy is imported, which is later.
 for _library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
@@ -53,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not isinstance(error, MonitorError | ImportError) and getattr(options, "log_level", None) == "debug":
             raise
         message, code = _explain(error)
-        print(f"ser-monitor: error: {' '.join(message.split())}", file=sys.stderr)
+        print(f"{journal_prefix(logging.ERROR)}ser-monitor: error: {' '.join(message.split())}", file=sys.stderr)
     return code
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from monitor.clock import StreamClock
     from monitor.health import TimedClassifier
     from monitor.pipeline import Pipeline
-    from monitor.records import AudioBlock, PipelineEvent
+    from monitor.records import AudioBlock, PipelineEvent, StatusTaken
     from monitor.sinks import Sink
     from monitor.sinks.schema import Identity
     from monitor.sources import Source
@@ -154,6 +154,11 @@ class Daemon:
         hearing.source.mute(muted=self._mute_asked)
         if hearing.source is not self._hearing.source:
             self._hearing.source.stop()
+
+    @property
+    def status(self) -> StatusTaken | None:
+        """How it is doing; from any thread. None before it was first looked at."""
+        return self._watch.status
 
     @property
     def hearing(self) -> Hearing:

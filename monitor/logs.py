@@ -52,8 +52,13 @@ class _JournalFormatter(logging.Formatter):
     """`<6>text`: the level is for the journal, the time is the journal's own (sd-daemon(3))."""
 
     def format(self, record: logging.LogRecord) -> str:
-        level = _JOURNAL_LEVELS.get(record.levelno, 6)
-        return "\n".join(f"<{level}>{line}" for line in super().format(record).splitlines())
+        prefix = journal_prefix(record.levelno)
+        return "\n".join(f"{prefix}{line}" for line in super().format(record).splitlines())
+
+
+def journal_prefix(level: int) -> str:
+    """What tells the journal how grave a line is; empty where no journal reads."""
+    return f"<{_JOURNAL_LEVELS.get(level, 6)}>" if os.environ.get("JOURNAL_STREAM") else ""
 
 
 def set_up_logging(level: str) -> None:

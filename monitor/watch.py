@@ -30,6 +30,8 @@ class Watch:
         self._health, self._notifier = health, notifier
         self._looked_s = self._pinged_s = self._said_s = float("-inf")
         self._said: StatusTaken | None = None
+        self.status: StatusTaken | None = None
+        """As of the last look, half a second ago at most while the main thread comes round; None before the first."""
         self._hangs_since_s: float | None = None
 
     def forget(self) -> None:
@@ -52,7 +54,7 @@ class Watch:
             self._pinged_s = now_s
             self._notifier.watchdog()
         outputs = output_status(outboxes)
-        status = self._health.status(source, outputs, p95_ms, muted=muted)
+        self.status = status = self._health.status(source, outputs, p95_ms, muted=muted)
         if not self._is_news(status, now_s):
             return None
         self._said, self._said_s = status, now_s

@@ -33,3 +33,11 @@ def test_lines_of_other_threads_are_not_lost_while_portaudio_starts():
 
 def test_levels_for_the_journal():
     assert run(JOURNAL_STREAM="8:1").stderr.splitlines() == ["<6>said meanwhile", "<6>said after"]
+
+
+def test_a_refused_start_is_an_error_in_the_journal(tmp_path):
+    (tmp_path / "config.toml").write_text("[vad]\nmode = 9\n")
+    command = [sys.executable, "-m", "monitor.cli", "--config", str(tmp_path / "config.toml")]
+    done = subprocess.run(command, capture_output=True, text=True, env={"JOURNAL_STREAM": "8:1"}, check=False)
+    assert done.returncode == 78
+    assert done.stderr.startswith("<3>ser-monitor: error: ")

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         assembly.sinks,
         reload=None if _on_terminal() else lambda running: assembly.reload(settings_of(options), running),
     )
-    assembly.on_mute = daemon.mute
+    assembly.daemon = daemon
     if not daemon.run():
         # A thread hangs in a write or in the sound library: nothing may wait for it any more.
         os._exit(0)

@@ -110,7 +110,7 @@ class Commands:
             self._on_mute(True)
         elif payload == OFF.encode() and self._allow_unmute and not retained:
             self._on_mute(False)
-        else:
+        elif payload:  # an empty one only clears what was retained
             self._on_mute_refused()
             refused = "unmute over MQTT is not allowed, see mqtt.allow_remote_unmute; restart to listen again"
             unknown = f"found {_shown(payload)} on {self._tree.of(MUTE_SET)}, wanted {ON} or {OFF}"

@@ -86,6 +86,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "status": _status_schema(),
         "info": _info_schema(),
         "response": _response_schema(),
+        "level": _level_schema(),
     }
 
 
@@ -170,6 +171,15 @@ def _response_schema() -> dict[str, Any]:
     schema["properties"]["error"] = {"type": "string", "description": "what was found and what was wanted"}
     schema["properties"]["data"] = {"type": "object", "description": "of `health_check`: status; of `info`: info"}
     return schema
+
+
+def _level_schema() -> dict[str, Any]:
+    level = {
+        "type": ["number", "null"],
+        "maximum": 0,
+        "description": "dB relative to full scale; null: digital silence",
+    }
+    return _schema("level", {"rms_dbfs": level, "peak_dbfs": level})
 
 
 def _schema(name: str, properties: dict[str, Any]) -> dict[str, Any]:

@@ -78,18 +78,26 @@ class MqttSink:
     name = "mqtt"
     events_only = False
 
-    def __init__(self, speech: Speech, *, patient: bool, on_mute: Callable[[bool], None]) -> None:
+    def __init__(
+        self,
+        speech: Speech,
+        *,
+        patient: bool,
+        on_mute: Callable[[bool], None],
+        ask_status: Callable[[], StatusTaken | None] = lambda: None,
+    ) -> None:
         """Start to connect.
 
         Args:
             speech: who speaks, and where to.
             patient: the source waits: nothing is dropped, and the end waits for the broker's acknowledgements.
             on_mute: told whether to be mute; must return at once.
+            ask_status: the newest status, for who asks; the last one reported where it knows none.
 
         Raises:
             ConfigError, PermissionDeniedError: certificates or password cannot be read.
         """
-        self._speech, self._patient, self._on_mute = speech, patient, on_mute
+        self._speech, self._patient, self._on_mute, self._ask_status = speech, patient, on_mute, ask_status
         self._tree = TopicTree(speech.settings.base_topic, speech.node)
         self._outgoing = Outgoing(speech.settings.queue_max)
         self._lock = threading.Lock()
@@ -293,13 +301,17 @@ class MqttSink:
             allow_unmute=self._speech.settings.allow_remote_unmute,
             on_mute=self._on_mute,
             answers={
-                "health_check": lambda: {} if self._status is None else status_payload(self._status),
+                "health_check": self._health,
                 "info": self._info,
                 "announce": self._announce_soon,
             },
             respond=lambda topic, payload: self._outgoing.put(Message(topic, encoded(payload), qos=1)),
             on_mute_refused=lambda: self._say(MUTE_STATE, ON if self._muted else OFF),
         )
+
+    def _health(self) -> Mapping[str, Any]:
+        status = self._ask_status() or self._status
+        return {} if status is None else status_payload(status)
 
     def _hear(self, topic: str, payload: bytes, retained: bool) -> None:
         if self._commands.take(topic, payload, retained=retained):
