@@ -290,7 +290,7 @@ def test_mute_is_obeyed_and_unmute_only_where_allowed(broker, make_sink, allowed
         witness.publish(f"{BASE}/mute/set", payload)
     wait_until(lambda: mutes == heard)
     # Switches that turned by themselves are turned back.
-    witness.wait_for(f"{BASE}/mute/state", count=5)
+    witness.wait_for(f"{BASE}/mute/state", count=4)
     assert mutes == heard
     sink.write(status("muted"))
     assert witness.wait_for(f"{BASE}/mute/state", lambda seen: seen.text == "ON").retain
