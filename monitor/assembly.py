@@ -7,12 +7,14 @@ import logging
 import os
 import sys
 import time
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitor.clock import LiveClock, RecordingClock
 from monitor.daemon import Hearing
+from monitor.errors import ConfigError, MonitorError
 from monitor.health import TimedClassifier
 from monitor.logs import set_up_logging
 from monitor.model import EmotionModel, shipped_model
@@ -25,7 +27,7 @@ from monitor.sinks.schema import Identity
 from monitor.sinks.stdout import make_stdout_sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from monitor.clock import StreamClock
     from monitor.config import Settings
@@ -99,6 +101,7 @@ class Assembly:
         self._given_start_s = start_s
         self.daemon: Daemon | None = None
         """Who is asked to be mute, and how it is doing; to be set once it is there."""
+        self._n_hearings = 0
         self._model = load_model(settings)
         self._model_stamp = _stamp(model_path(settings))
         self._make_source = make_source
@@ -117,22 +120,34 @@ class Assembly:
         stamp = _stamp(model_path(settings))
         new_model = settings.model != before.model or stamp != self._model_stamp
         model = load_model(settings) if new_model else self._model
-        source = hearing.source
-        if settings.audio != before.audio and source.live and not source.waits:
-            source = self._make_source(settings, model.spec.rate_hz)
+        source = self._source_for(settings, model, hearing.source)
         if settings.mqtt.enabled:
             _check_access(settings)
-        # Its port may be taken: another one is tried before anything changes, its own must first be given back.
-        moved = _wants_metrics(settings) and settings.metrics.listen != before.metrics.listen
-        metrics = self._make_metrics(settings, model) if moved else None
+        change = _Change(before, settings, self._model, model)
+        made = self._made_for(change, {sink.name for sink in daemon.sinks})
         set_up_logging(settings.log.level)
         self.settings, self._model, self._model_stamp = settings, model, stamp
-        pipeline_parts = (settings.vad, settings.decision, settings.node)
-        if new_model or source is not hearing.source or pipeline_parts != (before.vad, before.decision, before.node):
+        if change.is_heard or made or change.moves_mqtt or source is not hearing.source:
             clock = hearing.clock if source is hearing.source else self._clock(source)
             daemon.hear(self._hear(settings, source, clock))
-        self._change_sinks(before, daemon, metrics, new_model=new_model)
+            # Speech under way gets its `end` where it got its `new`.
+            daemon.settle()
+        self._change_sinks(change, daemon, made)
         log.info("configuration read again%s", "" if settings != before or new_model else ", nothing has changed")
+
+    def _source_for(self, settings: Settings, model: EmotionModel, source: Source) -> Source:
+        """The source to go on with: another microphone where its settings or the sample rate have changed.
+
+        Raises:
+            ConfigError: a recording or a pipe cannot go on at another sample rate.
+        """
+        new_rate = model.spec.rate_hz != self._model.spec.rate_hz
+        is_microphone = source.live and not source.waits
+        if new_rate and not is_microphone:
+            raise ConfigError(f"the new model hears at {model.spec.rate_hz} Hz, '{source.name}' at another; start anew")
+        if is_microphone and (new_rate or settings.audio != self.settings.audio):
+            return self._make_source(settings, model.spec.rate_hz)
+        return source
 
     def _hear(self, settings: Settings, source: Source, clock: StreamClock) -> Hearing:
         timed = TimedClassifier(self._model, time.perf_counter)
@@ -156,6 +171,9 @@ class Assembly:
     def _identity(self, settings: Settings) -> Identity:
         # Ids must differ between runs, so that a restart never repeats one; a run at a given time repeats itself.
         moment = f"{time.time():.6f}|{os.getpid()}" if self._given_start_s is None else f"{self._given_start_s:.6f}|"
+        if self._n_hearings:
+            moment += f"|{self._n_hearings}"  # segments are counted anew: ids must differ
+        self._n_hearings += 1
         seed = f"{settings.node}|{self._model.identity}|{moment}"
         return Identity(
             node=settings.node,
@@ -166,19 +184,19 @@ class Assembly:
         )
 
     def _make_sinks(self, settings: Settings) -> list[Sink]:
-        sinks = [self._make_mqtt(settings)] if settings.mqtt.enabled else []
-        sinks += [self._make_metrics(settings, self._model)] if _wants_metrics(settings) else []
-        if self._stdout or not settings.mqtt.enabled:
-            sinks.append(self._make_stdout())
-        return sinks
+        wanted = _wanted(settings, stdout=self._stdout)
+        return [self._make(name, settings, self._model) for name in wanted]
 
-    def _make_stdout(self) -> Sink:
-        return make_stdout_sink(self._output_format, sys.stdout, self._model.labels, self._model.spec.rate_hz)
-
-    def _make_mqtt(self, settings: Settings) -> Sink:
-        sink: Sink = resolve(SINKS["mqtt"])(
-            self._speech(settings), patient=self._patient, on_mute=self._mute, ask_status=self._status
-        )
+    def _make(self, name: str, settings: Settings, model: EmotionModel) -> Sink:
+        sink: Sink
+        if name == "mqtt":
+            sink = resolve(SINKS["mqtt"])(
+                self._speech(settings, model), patient=self._patient, on_mute=self._mute, ask_status=self._status
+            )
+        elif name == "metrics":
+            sink = resolve(SINKS["metrics"])(settings.metrics, settings.node, model.identity, version("ser-monitor"))
+        else:
+            sink = make_stdout_sink(self._output_format, sys.stdout, model.labels, model.spec.rate_hz)
         return sink
 
     def _mute(self, muted: bool) -> None:
@@ -188,60 +206,106 @@ class Assembly:
     def _status(self) -> StatusTaken | None:
         return None if self.daemon is None else self.daemon.status
 
-    def _make_metrics(self, settings: Settings, model: EmotionModel) -> Sink:
-        sink: Sink = resolve(SINKS["metrics"])(settings.metrics, settings.node, model.identity, version("ser-monitor"))
-        return sink
-
-    def _speech(self, settings: Settings) -> Any:
+    def _speech(self, settings: Settings, model: EmotionModel) -> Any:
         return resolve("monitor.sinks.mqtt:Speech")(
             settings=settings.mqtt,
             node=settings.node,
-            model=self._model,
+            model=model,
             version=version("ser-monitor"),
             limits=_limits(settings),
         )
 
-    def _change_sinks(self, before: Settings, daemon: Daemon, metrics: Sink | None, *, new_model: bool) -> None:
-        """Bring the sinks in line with the settings; those that stay are told, the others replaced."""
-        settings = self.settings
-        renamed = new_model or settings.node != before.node
-        sinks = {sink.name: sink for sink in daemon.sinks}
-        gone = set()
-        if not settings.mqtt.enabled:
-            gone.add("mqtt")
-        if renamed or settings.metrics != before.metrics:
-            gone.add("metrics")
-        if new_model or (settings.mqtt.enabled and not self._stdout):
-            gone.add("stdout")
-        kept = [sink for name, sink in sinks.items() if name not in gone]
-        # The old ones are closed first: the new ones may want their port or their terminal.
-        daemon.report_to(kept)
-        self._tell_mqtt(sinks.get("mqtt"), before, renamed=renamed)
-        names = {sink.name for sink in kept}
-        made = [self._make_mqtt(settings)] if settings.mqtt.enabled and "mqtt" not in names else []
-        if _wants_metrics(settings) and "metrics" not in names:
-            made.append(metrics or self._make_metrics(settings, self._model))
-        wants_stdout = self._stdout or not settings.mqtt.enabled
-        made += [self._make_stdout()] if wants_stdout and "stdout" not in names else []
-        daemon.report_to([*kept, *made])
+    def _made_for(self, change: _Change, names: set[str]) -> list[Sink]:
+        """The sinks that are new with this change, made while the old ones still work; all of them or none.
 
-    def _tell_mqtt(self, sink: Any, before: Settings, *, renamed: bool) -> None:
-        settings = self.settings
-        if sink is None or not settings.mqtt.enabled:
-            return
+        Left out are metrics in the place of their predecessor, which must first give it back.
+        """
+        made: list[Sink] = []
+        wanted = _wanted(change.settings, stdout=self._stdout)
+        try:
+            for name in wanted:
+                in_the_way = name == "metrics" and change.keeps_place
+                if name not in names or (change.replaces(name) and not in_the_way):
+                    made += [self._make(name, change.settings, change.model)]
+        except MonitorError:
+            for sink in made:
+                sink.close()
+            raise
+        return made
+
+    def _change_sinks(self, change: _Change, daemon: Daemon, made: Sequence[Sink]) -> None:
+        """Bring the sinks in line with the settings; those that stay are told."""
+        wanted = _wanted(self.settings, stdout=self._stdout)
+        stay = [sink for sink in daemon.sinks if sink.name in wanted and not change.replaces(sink.name)]
+        daemon.report_to([*stay, *made])
+        if "metrics" in wanted and not any(sink.name == "metrics" for sink in [*stay, *made]):
+            try:
+                daemon.report_to([*daemon.sinks, self._make("metrics", self.settings, self._model)])
+            except MonitorError as error:
+                log.error("%s; there are no metrics until the next reload", error)  # noqa: TRY400 - for users
+        for sink in stay:
+            if sink.name == "mqtt":
+                self._tell_mqtt(sink, change)
+
+    def _tell_mqtt(self, sink: Any, change: _Change) -> None:
         # Without a connection it is tried again at once: the password file may have been put right.
-        if renamed or settings.mqtt != before.mqtt or sink.failure or _limits(settings) != _limits(before):
-            sink.change(self._speech(settings))
+        if change.moves_mqtt or sink.failure:
+            sink.change(self._speech(self.settings, self._model))
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """From one configuration to another."""
+
+    before: Settings
+    settings: Settings
+    old_model: EmotionModel
+    model: EmotionModel
+
+    @property
+    def renames(self) -> bool:
+        """Whether what is told to others changes in every message."""
+        return self.model is not self.old_model or self.settings.node != self.before.node
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the pipeline changes, or what its events say of their maker."""
+        before, settings = self.before, self.settings
+        return self.renames or (settings.vad, settings.decision) != (before.vad, before.decision)
+
+    @property
+    def moves_mqtt(self) -> bool:
+        """Whether the connection begins anew."""
+        limits = _limits(self.settings) != _limits(self.before)
+        return self.renames or limits or self.settings.mqtt != self.before.mqtt
+
+    @property
+    def keeps_place(self) -> bool:
+        """Whether new metrics need the port or the file of the old."""
+        old, new = self.before.metrics, self.settings.metrics
+        return (new.listen == old.listen != "") or (new.textfile == old.textfile != "")
+
+    def replaces(self, name: str) -> bool:
+        """Whether the sink of this name gives way to another; MQTT is told instead."""
+        if name == "metrics":
+            return self.renames or self.settings.metrics != self.before.metrics
+        return name == "stdout" and self.model is not self.old_model
+
+
+def _wanted(settings: Settings, *, stdout: bool) -> list[str]:
+    """Names of the sinks, in the order in which they are made: last the broker's, which others see."""
+    wants = {
+        "metrics": bool(settings.metrics.listen or settings.metrics.textfile),
+        "stdout": stdout or not settings.mqtt.enabled,
+        "mqtt": settings.mqtt.enabled,
+    }
+    return [name for name, wanted in wants.items() if wanted]
 
 
 def _check_access(settings: Settings) -> None:
     access = "monitor.mqtt.access"
     resolve(f"{access}:read_password")(settings.mqtt)
     resolve(f"{access}:ssl_context")(settings.mqtt)
-
-
-def _wants_metrics(settings: Settings) -> bool:
-    return bool(settings.metrics.listen or settings.metrics.textfile)
 
 
 def _limits(settings: Settings) -> Mapping[str, float | int]:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 STOP_TIMEOUT_S = 2.0
 """For the worker, and again for each sink: together below the 5 s in which a stop must end."""
+_SETTLE_LOOK_S = 0.005
 _LOOK_S = 0.1
 """How soon a signal is noticed: threading's own waits are not ended by signals."""
 _LOSS_LOG_S = 60.0
@@ -143,7 +144,9 @@ class Daemon:
     def mute(self, muted: bool) -> None:
         """Ask to hear nothing, or to hear again; from any thread. Open speech gets its `end`."""
         self._mute_asked = muted
-        self._hearing.source.mute(muted=muted)
+        for hearing in (self._hearing, self._following):
+            if hearing is not None:
+                hearing.source.mute(muted=muted)
 
     def hear(self, hearing: Hearing) -> None:
         """Listen with `hearing` from now on; in the main thread.
@@ -151,9 +154,17 @@ class Daemon:
         Where the source stays the same, no audio is lost: the pipelines change between two blocks.
         """
         self._following = hearing
-        hearing.source.mute(muted=self._mute_asked)
         if hearing.source is not self._hearing.source:
             self._hearing.source.stop()
+
+    def settle(self) -> None:
+        """Wait until the worker has gone over to the last `hear`: what was under way has got its `end`.
+
+        Not for long: a source that brings nothing has nothing under way.
+        """
+        until_s = elapsed_s() + STOP_TIMEOUT_S
+        while self._following is not None and elapsed_s() < until_s and self._worker.is_alive():
+            time.sleep(_SETTLE_LOOK_S)
 
     @property
     def status(self) -> StatusTaken | None:
@@ -180,7 +191,8 @@ class Daemon:
         # Replaced as a whole: the worker may be going through the old list.
         self._outboxes = [*stay, *come]
         for outbox in go:
-            outbox.finish()
+            outbox.detach()
+        for outbox in go:
             outbox.join(STOP_TIMEOUT_S)
 
     def _outbox(self, sink: Sink) -> Outbox:
@@ -230,8 +242,17 @@ class Daemon:
         delivered = [self._joined(self._worker.join, self._worker.is_alive)]
         for outbox in self._outboxes:
             outbox.finish()
-            delivered.append(self._joined(outbox.join, outbox.is_alive))
+        delivered.append(self._joined(self._join_outboxes, self._any_outbox_alive))
         return all(delivered)
+
+    def _join_outboxes(self, timeout_s: float) -> None:
+        for outbox in self._outboxes:
+            if outbox.is_alive():
+                outbox.join(timeout_s)
+                return
+
+    def _any_outbox_alive(self) -> bool:
+        return any(outbox.is_alive() for outbox in self._outboxes)
 
     def _joined(self, join: Callable[[float], None], is_alive: Callable[[], bool]) -> bool:
         """Wait for a thread to end; False where it hangs and is left behind.
@@ -255,7 +276,9 @@ class Daemon:
     def _work(self) -> None:
         try:
             self._listen()
-            while (following := self._following) is not None and not self._stop_asked:
+            while (following := self._following) is not None and following.source is not self._hearing.source:
+                if self._stop_asked:
+                    break
                 self._change_to(following, at_sample=0)
                 self._listen()
         except Exception as error:  # the main thread raises it again
@@ -287,6 +310,9 @@ class Daemon:
             self._deaf_since_s = self._health.heard_s
         hearing.pipeline.reset(at_sample)
         self._hearing = hearing
+        self._health.rate_hz = hearing.identity.rate_hz
+        # After the change: whoever mutes meanwhile tells the source that is known by then.
+        hearing.source.mute(muted=self._mute_asked)
         self._skipped_samples = 0
         if self._following is hearing:
             self._following = None

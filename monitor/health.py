@@ -33,6 +33,9 @@ _FRESH_S = 6.0
 _LOSS_REMEMBERED_S = 60.0
 """`degraded` for so long after the last loss."""
 _TIMED_WINDOWS = 256
+_PROCESSOR_OVER_S = 5.0
+NEW_BORN = StatusTaken("starting", "", "", 0, None, 0.0, None, 0.0, None, 0.0, 0, 0, 0, 0, 0)
+"""The status before the first look."""
 _WORKER_TURN_S = 10.0
 """A worker that has not come round for so long hangs."""
 
@@ -90,19 +93,21 @@ class Health:
     def __init__(self, rate_hz: int, clock: Callable[[], float] = elapsed_s) -> None:
         """Start now. `clock` never jumps, in seconds."""
         self._clock = clock
-        self._rate_hz = rate_hz
+        self.rate_hz = rate_hz
+        """What sample counts are divided by; to be set when another model listens at another rate."""
         self._lock = threading.Lock()
         self._started_s = clock()
         self._turn_s = self._started_s
         self.heard_s: float | None = None
         """When audio last arrived; None before any has."""
-        self._lost_samples = 0
+        self._lost_s = 0.0
         self._lost_at_s = float("-inf")
         self._speaking = False
         self._events = 0
         self._dropped = 0
         self._dropped_at_s = float("-inf")
         self._processor = (self._started_s, processor_s())
+        self._cpu = 0.0
 
     def turned(self) -> None:
         """The worker came round."""
@@ -117,7 +122,7 @@ class Health:
         """Audio was lost; what nobody wanted to hear is not counted."""
         if n_samples:
             with self._lock:
-                self._lost_samples += n_samples
+                self._lost_s += n_samples / self.rate_hz
                 self._lost_at_s = self._clock()
 
     def take(self, event: PipelineEvent) -> None:
@@ -152,7 +157,7 @@ class Health:
             memory_mb=_rounded_mb(memory_bytes()),
             cpu_percent=self._cpu_percent(now_s),
             inference_p95_ms=inference_p95_ms,
-            audio_lost_s=round(self._lost_samples / self._rate_hz, 2),
+            audio_lost_s=round(self._lost_s, 2),
             reopens=of_source.reopens,
             reconnects=outputs.reconnects,
             events=self._events,
@@ -177,18 +182,21 @@ class Health:
 
     def _degraded(self, now_s: float, outputs: OutputStatus) -> str:
         if outputs.dropped > self._dropped:
-            self._dropped, self._dropped_at_s = outputs.dropped, now_s
+            self._dropped_at_s = now_s
+        self._dropped = outputs.dropped  # less than before where an output is new
         if now_s - self._dropped_at_s < _LOSS_REMEMBERED_S:
             return f"an output does not keep up: {outputs.dropped} reports dropped so far"
         if now_s - self._lost_at_s < _LOSS_REMEMBERED_S:
-            return f"audio was lost: {self._lost_samples / self._rate_hz:.2f} s so far"
+            return f"audio was lost: {self._lost_s:.2f} s so far"
         return ""
 
     def _cpu_percent(self, now_s: float) -> float:
         then_s, then_cpu_s = self._processor
-        cpu_s = processor_s()
-        self._processor = (now_s, cpu_s)
-        return round(100 * (cpu_s - then_cpu_s) / (now_s - then_s), 2) if now_s > then_s else 0.0
+        if now_s - then_s >= _PROCESSOR_OVER_S:
+            cpu_s = processor_s()
+            self._processor = (now_s, cpu_s)
+            self._cpu = round(100 * (cpu_s - then_cpu_s) / (now_s - then_s), 2)
+        return self._cpu
 
 
 def _rounded_mb(n_bytes: int | None) -> float | None:

@@ -34,9 +34,10 @@ class _StderrHandler(logging.Handler):
             return
 
     def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        with self.lock:  # type: ignore[union-attr] # a thread may be writing
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
         super().close()
 
 

@@ -10,6 +10,8 @@ import time
 log = logging.getLogger(__name__)
 
 _US_PER_S = 1_000_000
+_PATIENCE_S = 1.0
+"""systemd takes messages at once, save when it is very busy; READY must not be lost."""
 
 
 class Notifier:
@@ -54,7 +56,7 @@ class Notifier:
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
-                connection.setblocking(False)
+                connection.settimeout(_PATIENCE_S)
                 connection.sendto(message.encode(), address)
         except OSError as error:
             log.debug("systemd did not take %s: %s", message.partition("=")[0], error)

@@ -155,7 +155,7 @@ class StatusTaken:
     memory_mb: float | None
     """Resident memory, 10^6 bytes; None where the system does not tell."""
     cpu_percent: float
-    """Of one core, over the time since the last status."""
+    """Of one core, over the last 5 s or a little more."""
     inference_p95_ms: float | None
     """95th percentile of the time the model took for one of the last windows; None before any."""
     audio_lost_s: float

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from monitor.health import NEW_BORN
 from monitor.host import elapsed_s, processor_s
 from monitor.records import (
     UNCERTAIN,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from monitor.records import PipelineEvent
 
 _DEAF: tuple[MonitorState, ...] = ("starting", "muted", "no_audio")
-_NEW_BORN = StatusTaken("starting", "", "", 0, None, 0.0, None, 0.0, None, 0.0, 0, 0, 0, 0, 0)
 
 
 class Tally:
@@ -37,7 +37,7 @@ class Tally:
         self.lock = threading.Lock()
         self.build = build
         self.node = node
-        self.status = _NEW_BORN
+        self.status = NEW_BORN
         self.heard_at_s = elapsed_s()
         """When audio last arrived, or the start; on the clock of `elapsed_s`."""
         self.level_dbfs: float | None = None

@@ -96,7 +96,9 @@ class Commands:
         is_request, is_mute = command != topic, topic == self._tree.of(MUTE_SET)
         if not (is_request or is_mute):
             return False
-        if not self._allowance.take():
+        if is_mute and payload == ON.encode():
+            self._on_mute(True)  # silence is never denied, whatever else arrives
+        elif not self._allowance.take():
             self.n_passed_over += 1
             self._complain(f"more than {MAX_PER_S:g} commands a second, {self.n_passed_over} passed over so far")
         elif is_mute:
@@ -106,9 +108,7 @@ class Commands:
         return True
 
     def _mute(self, payload: bytes, *, retained: bool) -> None:
-        if payload == ON.encode():
-            self._on_mute(True)
-        elif payload == OFF.encode() and self._allow_unmute and not retained:
+        if payload == OFF.encode() and self._allow_unmute and not retained:
             self._on_mute(False)
         elif payload:  # an empty one only clears what was retained
             self._on_mute_refused()

@@ -19,6 +19,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from monitor.errors import BrokerError
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _WINDOW = 20
 """Messages on their way at once; brokers take 20 or more."""
+_DISCONNECT_WITH_WILL = 0x04
+"""Reason code of MQTT 5, section 3.14.2.1."""
 _LARGEST_PACKET_BYTES = 16_384
 """The broker keeps larger ones from us: commands are small, and a huge one would have to be read into memory."""
 _TURN_S = 0.5
@@ -48,11 +51,11 @@ _LONGEST_WAIT_S = 15.0
 _LONGEST_REFUSED_S = 120.0
 """Where the broker answers and does not want us, asking often only fills its log."""
 _JITTER = 0.2
-_STEADY_S = 10.0
-_STEADY_WAITS = 4
-"""A connection that lasted so long, and so many times the last wait, was sound: the next failure is retried soon."""
+_STEADY_S = 30.0
+"""A connection that lasted so long was sound: the next failure is retried soon."""
+_CUT_SHORT_S = 5.0
 _CLASH_AFTER = 3
-"""Connections in a row that the broker took and soon cut: not all brokers say why."""
+"""Connections that the broker took and so soon cut, without a sound one in between: not all brokers say why."""
 _SAY_AGAIN_S = 300.0
 _HUNG_S = 60.0
 """DNS, TCP and TLS take less, each."""
@@ -74,6 +77,8 @@ class Speaker:
     """Asked at each connect; called on the connection's thread."""
     on_message: Callable[[str, bytes, bool], None]
     """Topic, payload and whether it was retained; called on the connection's thread."""
+    on_refused: Callable[[str, str], None]
+    """Topic and reason of a message that the broker did not take; called on the connection's thread."""
 
 
 class Connection:
@@ -137,7 +142,10 @@ class Connection:
         self.wake()
         if self._thread is not None:
             self._thread.join(timeout_s)
-            return not self._thread.is_alive()
+            if self._thread.is_alive():
+                return False
+        self._wake_reader.close()
+        self._wake_writer.close()
         return True
 
     def wake(self) -> None:
@@ -163,16 +171,19 @@ class Connection:
     def _judge(self, error: Exception, lasted_s: float) -> bool:
         """Say why the connection ended; whether the broker, or somebody of our name, does not want us."""
         greeted, refused = not self.failure, isinstance(error, RefusedByBrokerError)
-        if greeted and not refused and lasted_s > max(_STEADY_S, _STEADY_WAITS * self._wait_s):
+        if greeted and not refused and lasted_s > _STEADY_S:
             self._wait_s, self._n_cut_short = _SHORTEST_WAIT_S, 0
-        elif greeted:
+        elif greeted and lasted_s < _CUT_SHORT_S:
             self._n_cut_short += 1
         clash = self._n_cut_short >= _CLASH_AFTER and not refused
         self._say(access.explain(error, self._settings) + (self._clash_hint() if clash else ""), error)
         return refused or clash
 
     def _clash_hint(self) -> str:
-        return f" again and again: does another client use the same client id '{self._speaker.client_id}'?"
+        own = self._speaker.client_id
+        return (
+            f" again and again: does another client use the same client id '{own}', or do access rules forbid a topic?"
+        )
 
     def _session(self) -> None:
         """One connection, from the first packet to its end.
@@ -264,9 +275,10 @@ class _Session:
             raise TimeoutError("the broker does not answer CONNECT")
 
     def say_goodbye(self) -> None:
-        """A clean end: the broker publishes no will."""
+        """An end in order: the broker publishes the will, whatever still waits here."""
         if self.greeted:
-            self._client.disconnect()
+            reason = ReasonCode(PacketTypes.DISCONNECT, identifier=_DISCONNECT_WITH_WILL)
+            self._client.disconnect(reasoncode=reason)
             while self._client.want_write() and self._client.socket() is not None:
                 self._client.loop_write()
 
@@ -312,7 +324,7 @@ class _Session:
         if reason.is_failure:
             self._end = RefusedByBrokerError(access.refusal(reason))
             return
-        self._window = min(_WINDOW, getattr(properties, "ReceiveMaximum", _WINDOW) or _WINDOW)
+        self._window = min(self._settings.queue_max, _WINDOW, getattr(properties, "ReceiveMaximum", _WINDOW) or _WINDOW)
         if self._speaker.subscriptions:
             client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._speaker.subscriptions])
         self._outgoing.connected()
@@ -327,9 +339,9 @@ class _Session:
             log.warning("the broker does not let this monitor read %s; see its access control", ", ".join(refused))
 
     def _on_publish(self, _client: paho.Client, _data: Any, number: int, reason: Any, _properties: Any) -> None:
-        message = self._outgoing.acknowledged(number)
+        message = self._outgoing.acknowledged(number, refused=reason.is_failure)
         if message is not None and reason.is_failure:
-            log.warning("the broker refused a message on %s: %s", message.topic, reason)
+            self._speaker.on_refused(message.topic, access.refusal(reason))
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         self._speaker.on_message(message.topic, bytes(message.payload), bool(message.retain))

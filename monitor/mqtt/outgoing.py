@@ -35,7 +35,7 @@ class Outgoing:
     """Filled by sinks and commands, emptied by the connection's thread."""
 
     def __init__(self, bound: int) -> None:
-        """Keep `bound` events at most, those not yet acknowledged included."""
+        """Let `bound` events wait at most; those on their way come on top, and wait again if the connection breaks."""
         self._bound = bound
         self._changed = threading.Condition()
         self._waiting: deque[Message] = deque()
@@ -45,6 +45,8 @@ class Outgoing:
         self.n_dropped = 0
         self.n_acknowledged = 0
         """Events whose arrival the broker has confirmed."""
+        self.n_refused = 0
+        """Events that the broker did not take."""
 
     def on_change(self, notify: Callable[[], None]) -> None:
         """`notify` is called after each `put`, from its thread."""
@@ -107,6 +109,7 @@ class Outgoing:
         with self._changed:
             if not self._waiting or len(self._unacknowledged) >= window:
                 return None
+            self._changed.notify_all()
             return self._waiting.popleft()
 
     def sent(self, message: Message, number: int) -> None:
@@ -116,12 +119,13 @@ class Outgoing:
                 self._unacknowledged[number] = message
             self._changed.notify_all()
 
-    def acknowledged(self, number: int) -> Message | None:
-        """The broker confirmed the packet `number`; the message it was."""
+    def acknowledged(self, number: int, *, refused: bool = False) -> Message | None:
+        """The broker confirmed, or refused, the packet `number`; the message it was."""
         with self._changed:
             message = self._unacknowledged.pop(number, None)
             if message is not None and message.keep:
-                self.n_acknowledged += 1
+                self.n_acknowledged += not refused
+                self.n_refused += refused
             self._changed.notify_all()
             return message
 
@@ -139,8 +143,8 @@ class Outgoing:
         return waiting + sum(message.keep for message in self._unacknowledged.values())
 
     def _trim(self) -> None:
-        """Drop the oldest events beyond the bound; one that is on its way can not be taken back."""
-        surplus = self._n_kept() - self._bound
+        """Drop the oldest waiting events beyond the bound."""
+        surplus = sum(message.keep for message in self._waiting) - self._bound
         while surplus > 0 and (oldest := next((m for m in self._waiting if m.keep), None)) is not None:
             self._waiting.remove(oldest)
             self.n_dropped += 1

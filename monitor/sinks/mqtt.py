@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import OutputFailedError
+from monitor.health import NEW_BORN
 from monitor.host import elapsed_s, machine_id
 from monitor.mqtt.commands import Commands
 from monitor.mqtt.connection import Connection, Speaker
@@ -54,6 +55,8 @@ GOODBYE_S = 1.5
 """For the last messages of a live source: a stop must end in 5 s, whatever the broker does."""
 RECORDING_PATIENCE_S = 30.0
 """For each next message of a recording, which can wait."""
+REFUSAL_REMEMBERED_S = 60.0
+REFUSAL_SAID_EVERY_S = 300.0
 ANNOUNCE_EVERY_S = 5.0
 ANNOUNCE_JITTER_S = 2.0
 """Home Assistant's birth is heard by all monitors at once."""
@@ -100,16 +103,21 @@ class MqttSink:
         self._speech, self._patient, self._on_mute, self._ask_status = speech, patient, on_mute, ask_status
         self._tree = TopicTree(speech.settings.base_topic, speech.node)
         self._outgoing = Outgoing(speech.settings.queue_max)
-        self._lock = threading.Lock()
+        # What is said, and where, changes only as a whole: between the sink's, the connection's and the main thread.
+        self._lock = threading.RLock()
+        self._refusals: dict[str, float] = {}
+        self._refused_at_s = float("-inf")
+        self._refusal = ""
         # What holds now: said at each connect.
         self._state_said_s = time.time()
         self._state: dict[str, Any] = state_payload(None, self._state_said_s, self._state_said_s)
         self._speaking = False
-        self._status: StatusTaken | None = None
-        self._muted = False
+        self._status = ask_status() or NEW_BORN
+        self._muted = self._status.state == "muted"
         self._level_said_s = float("-inf")
         self._announced_s = float("-inf")
         self._announcing: threading.Timer | None = None
+        self._announce_lock = threading.Lock()
         self._commands = self._make_commands()
         self._connection = Connection(speech.settings, self._speaker(), self._outgoing)
         self._connection.check()
@@ -117,8 +125,8 @@ class MqttSink:
 
     @property
     def n_dropped(self) -> int:
-        """Events dropped because the broker was away for too long."""
-        return self._outgoing.n_dropped
+        """Events dropped because the broker was away for too long, or did not take them."""
+        return self._outgoing.n_dropped + self._outgoing.n_refused
 
     @property
     def n_queued(self) -> int:
@@ -132,8 +140,9 @@ class MqttSink:
 
     @property
     def failure(self) -> str:
-        """Why there is no connection; empty while there is one."""
-        return self._connection.failure
+        """Why there is no connection, or what the broker does not take; empty while all is well."""
+        recently = elapsed_s() - self._refused_at_s < REFUSAL_REMEMBERED_S
+        return self._connection.failure or (self._refusal if recently else "")
 
     def tend(self) -> bool:
         """Look after the connection's thread; False where it hangs."""
@@ -141,9 +150,13 @@ class MqttSink:
 
     def write(self, report: Report) -> None:
         """Queue what the report says; waits only for a recording, whose queue is full."""
-        event = report.event
         if self._patient:
             self._wait_for_room()
+        with self._lock:
+            self._take(report)
+
+    def _take(self, report: Report) -> None:
+        event = report.event
         if isinstance(event, EmotionEvent) and report.payload is not None:
             self._take_emotion(event, report.payload, report.at_s)
         elif isinstance(event, Estimate):
@@ -164,17 +177,19 @@ class MqttSink:
         if self._announcing is not None:
             self._announcing.cancel()
         delivered = self._deliver() if self._patient else True
-        if self._state["event_id"] is not None:
-            self._say_state(None, self._state_said_s)
-        if self._speaking:
-            self._say(SPEECH, OFF)
-        self._say(AVAILABILITY, OFFLINE)
+        with self._lock:
+            if self._state["event_id"] is not None:
+                self._say_state(None, self._state_said_s)
+            if self._speaking:
+                self._say(SPEECH, OFF)
         if not self._connection.failure:
             self._outgoing.wait_until_empty(GOODBYE_S)
         left = self._outgoing.n_events
         self._connection.stop(_LOOK_S * 5)
         if left:
             log.warning("%d events were not delivered: %s", left, self._connection.failure or "no acknowledgement")
+        if self._patient and self._outgoing.n_refused:
+            raise OutputFailedError(f"{self._outgoing.n_refused} events were not taken by the broker: {self._refusal}")
         if not delivered:
             reason = self._connection.failure or "no answer"
             raise OutputFailedError(f"{left} events did not reach the broker: {reason}")
@@ -182,8 +197,7 @@ class MqttSink:
     def change(self, speech: Speech) -> None:
         """Go on with another configuration; what waits is kept. From any thread."""
         with self._lock:
-            if (speech.settings, speech.node) != (self._speech.settings, self._speech.node):
-                self._leave(speech)
+            self._leave(speech)
             self._speech = speech
             self._tree = TopicTree(speech.settings.base_topic, speech.node)
             self._outgoing.rebound(speech.settings.queue_max)
@@ -191,23 +205,24 @@ class MqttSink:
             self._connection.change(speech.settings, self._speaker())
 
     def _leave(self, speech: Speech) -> None:
-        """Before topics change: what is retained under the old names must not stay."""
+        """Before topics change: what is retained under the old names must not stay, also where the broker is away now.
+
+        `offline` is said there by the will of the connection that ends.
+        """
         old, new = self._tree, TopicTree(speech.settings.base_topic, speech.node)
-        self._say(AVAILABILITY, OFFLINE)
-        if old != new:
-            for topic in (STATE, SPEECH, STATUS, INFO, MUTE_STATE):
-                self._outgoing.put(Message(old.of(topic), b"", topic.qos, topic.retain))
-        gone = self._discovery_topic(self._speech)
-        if gone and gone != self._discovery_topic(speech):
-            self._outgoing.put(Message(gone, b"", qos=1, retain=True))
-        self._outgoing.wait_until_empty(GOODBYE_S)
+        gone = [old.of(topic) for topic in (STATE, SPEECH, STATUS, INFO, MUTE_STATE)] if old != new else []
+        discovery = self._discovery_topic(self._speech)
+        if discovery and discovery != self._discovery_topic(speech):
+            gone.append(discovery)
+        for topic in gone:
+            self._outgoing.put(Message(topic, b"", qos=1, retain=True, keep=True))
 
     def _take_emotion(self, event: EmotionEvent, payload: Mapping[str, Any], at_s: float) -> None:
         self._say(EVENT, encoded(payload), keep=True)
         self._say_state(None if event.type == "end" else payload, at_s)
 
     def _take_estimate(self, at_s: float) -> None:
-        if self._state["event_id"] is not None and at_s - self._state_said_s >= STATE_EVERY_S:
+        if self._state["event_id"] is not None and not 0 <= at_s - self._state_said_s < STATE_EVERY_S:
             updated = state_payload(None, at_s, at_s)["updated"]
             self._state, self._state_said_s = {**self._state, "updated": updated}, at_s
             self._say(STATE, encoded(self._state))
@@ -245,13 +260,16 @@ class MqttSink:
 
     def _announcement(self) -> list[Message]:
         """The present, in the order of the contract: availability, info, discovery, mute, status, state."""
+        with self._lock:
+            return self._present()
+
+    def _present(self) -> list[Message]:
         self._announced_s = elapsed_s()
         messages = [self._message(AVAILABILITY, ONLINE), self._message(INFO, encoded(self._info()))]
         if self._speech.settings.homeassistant.enabled:
             messages.append(self._discovery())
         messages.append(self._message(MUTE_STATE, ON if self._muted else OFF))
-        if self._status is not None:
-            messages.append(self._message(STATUS, encoded(status_payload(self._status))))
+        messages.append(self._message(STATUS, encoded(status_payload(self._status))))
         messages.append(self._message(STATE, encoded(self._state)))
         messages.append(self._message(SPEECH, ON if self._speaking else OFF))
         return messages
@@ -293,6 +311,7 @@ class MqttSink:
             subscriptions=(*self._commands.subscriptions, *birth),
             announcement=self._announcement,
             on_message=self._hear,
+            on_refused=self._take_refusal,
         )
 
     def _make_commands(self) -> Commands:
@@ -310,8 +329,15 @@ class MqttSink:
         )
 
     def _health(self) -> Mapping[str, Any]:
-        status = self._ask_status() or self._status
-        return {} if status is None else status_payload(status)
+        return status_payload(self._ask_status() or self._status)
+
+    def _take_refusal(self, topic: str, reason: str) -> None:
+        """The broker did not take a message: said once a topic in a while, for it will not take the next one either."""
+        now_s = elapsed_s()
+        self._refused_at_s, self._refusal = now_s, f"the broker does not take {topic}: {reason}"
+        if now_s - self._refusals.get(topic, float("-inf")) >= REFUSAL_SAID_EVERY_S:
+            self._refusals[topic] = now_s
+            log.warning("%s", self._refusal)
 
     def _hear(self, topic: str, payload: bytes, retained: bool) -> None:
         if self._commands.take(topic, payload, retained=retained):
@@ -322,7 +348,7 @@ class MqttSink:
 
     def _announce_soon(self) -> Mapping[str, Any]:
         """Announce once more, soon, and not again and again."""
-        with self._lock:
+        with self._announce_lock:
             if self._announcing is None or not self._announcing.is_alive():
                 earliest_s = self._announced_s + ANNOUNCE_EVERY_S - elapsed_s()
                 delay_s = max(earliest_s, 0.0) + random.uniform(0.0, ANNOUNCE_JITTER_S)  # noqa: S311 - not a secret
@@ -332,8 +358,9 @@ class MqttSink:
         return {}
 
     def _announce(self) -> None:
-        for message in self._announcement():
-            self._outgoing.put(message)
+        with self._lock:
+            for message in self._present():
+                self._outgoing.put(message)
 
     def _wait_for_room(self) -> None:
         """A recording can wait; for a broker that never comes it must not, see `close`."""

@@ -65,6 +65,11 @@ class Outbox:
             self._closing = True
             self._changed.notify_all()
 
+    def detach(self) -> None:
+        """Nobody needs it any more: what happens to it from now on ends nothing else."""
+        self._on_failure = lambda: log.warning("%s ended badly: %s", self.sink.name, self.failure)
+        self.finish()
+
     def join(self, timeout_s: float) -> None:
         """Wait for the thread."""
         self._thread.join(timeout_s)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from monitor.errors import BadAudioError, NoInputError, UsageError
+from monitor.host import elapsed_s
 from monitor.sources import LIVE_BLOCK_S, SourceStatus
 from monitor.sources.resample import BlockStream
 
@@ -67,6 +68,7 @@ class RawPcm:
         self._reads: queue.Queue[bytes | Exception] = queue.Queue(_MOST_QUEUED)
         self._ended = False
         self._stopped = threading.Event()
+        self._tended_at_s: float | None = None
 
     def blocks(self) -> Iterator[AudioBlock]:
         """The audio until the stream ends, in blocks of `LIVE_BLOCK_S`.
@@ -93,7 +95,9 @@ class RawPcm:
 
     def status(self) -> SourceStatus:
         """What is read."""
-        return SourceStatus(device=self.name, rate_hz=self._rate_hz_in, channels=self._channels)
+        return SourceStatus(
+            device=self.name, rate_hz=self._rate_hz_in, channels=self._channels, tended_at_s=self._tended_at_s
+        )
 
     def mute(self, *, muted: bool) -> None:
         """A pipe stays open: what comes is thrown away by whoever reads the blocks."""
@@ -114,6 +118,7 @@ class RawPcm:
     def _next_read(self) -> bytes:
         """What came next; nothing when the stream has ended or `stop` was called."""
         while not self._ended and not self._stopped.is_set():
+            self._tended_at_s = elapsed_s()  # a writer that is away is waited for
             try:
                 piece = self._reads.get(timeout=_STOP_CHECK_S)
             except queue.Empty:

@@ -6,9 +6,11 @@ import time
 
 import jsonschema
 import pytest
+from mqtt.broker import Login
 from mqtt.conftest import MONITOR
 
 from monitor.clock import RecordingClock
+from monitor.errors import OutputFailedError
 from monitor.model import EmotionModel, shipped_model
 from monitor.mqtt.payloads import schemas
 from monitor.mqtt.topics import AVAILABILITY, INFO, MUTE_STATE, SPEECH, STATE, STATUS
@@ -105,10 +107,9 @@ def test_a_connection_begins_with_the_announcement_in_order(broker, make_sink):
     sink.write(status())
     witness.wait_for(f"{BASE}/status")
     witness.wait_for(f"{BASE}/speech")
-    order = [path for path in paths(witness) if path != "speech"]
-    discovery = next(path for path in order if path.startswith("homeassistant/device/ser_monitor_"))
-    wanted = [AVAILABILITY.path, INFO.path, discovery, MUTE_STATE.path, STATUS.path, STATE.path]
-    assert [path for path in order if path in wanted][:6] == wanted or STATUS.path not in order[:5]
+    discovery = next(path for path in paths(witness) if path.startswith("homeassistant/device/ser_monitor_"))
+    wanted = [AVAILABILITY.path, INFO.path, discovery, MUTE_STATE.path, STATUS.path, STATE.path, SPEECH.path]
+    assert paths(witness)[:7] == wanted
     for topic in (AVAILABILITY, INFO, MUTE_STATE, STATE, SPEECH, STATUS):
         seen = witness.last(f"{BASE}/{topic.path}")
         assert (seen.qos, seen.retain) == (topic.qos, topic.retain), topic
@@ -479,3 +480,89 @@ def test_info_holds_no_secret(secured_broker, make_sink):
     info = witness.wait_for(f"{BASE}/info")
     assert password not in json.dumps([seen.text for seen in witness.messages])
     assert info.json["limits"] == {"queue_max": 7}
+
+
+def test_it_goes_offline_whatever_still_waits(broker, make_sink):
+    """A stop within a backlog: the broker says the will, and what comes late does not undo it."""
+    witness = broker.watch()
+    sink = make_sink(broker.settings())
+    wait_until(lambda: not sink.failure)
+    broker.suspend()
+    for number in range(1, 200):
+        sink.write(report_of(number))
+    threading.Timer(2.5, broker.resume).start()
+    sink.close()
+    witness.wait_for(f"{BASE}/availability", lambda seen: seen.text == "offline", timeout_s=15)
+    time.sleep(0.5)
+    assert witness.last(f"{BASE}/availability").text == "offline"
+
+
+def test_a_stop_right_after_the_connect_leaves_offline(broker, make_sink):
+    for delay_s in (0.0, 0.002, 0.005, 0.01, 0.02, 0.05):
+        sink = make_sink(broker.settings())
+        time.sleep(delay_s)
+        sink.close()
+        time.sleep(0.2)
+        with broker.watch(f"{BASE}/availability") as late:
+            time.sleep(0.1)
+            assert late.last(f"{BASE}/availability") is None or late.last(f"{BASE}/availability").text == "offline"
+
+
+def test_a_broker_that_refuses_events_is_no_delivery(make_broker, make_sink, caplog):
+    forbidden = Login("monitor", "secret", acl=("topic write ser-monitor/kitchen/availability", "topic read #"))
+    broker = make_broker(logins=(forbidden,), lines=("max_queued_messages 1000",))
+    sink = make_sink(broker.settings(username="monitor", password="secret"), patient=True)  # noqa: S106
+    for number in range(1, 6):
+        sink.write(report_of(number))
+    with pytest.raises(OutputFailedError, match="not taken by the broker"):
+        sink.close()
+    assert sink._outgoing.n_acknowledged == 0
+    assert sink.n_dropped == 5
+    refusals = [record for record in caplog.records if "does not take ser-monitor/kitchen/event" in record.message]
+    assert len(refusals) == 1
+
+
+def test_mute_is_obeyed_in_a_flood(broker, make_sink):
+    mutes = []
+    witness = broker.watch()
+    sink = make_sink(broker.settings(), on_mute=mutes.append)
+    wait_until(lambda: not sink.failure)
+    for number in range(500):
+        witness.publish(f"{BASE}/request/info", b"")
+        if number == 250:
+            witness.publish(f"{BASE}/mute/set", "ON")
+    wait_until(lambda: mutes == [True])
+
+
+def test_a_small_bound_keeps_the_newest(broker, make_sink):
+    witness = broker.watch()
+    sink = make_sink(broker.settings(queue_max=10, keepalive_s=5))
+    wait_until(lambda: not sink.failure)
+    witness.wait_for(f"{BASE}/speech")
+    broker.suspend()
+    for number in range(1, 31):
+        sink.write(report_of(number))
+    broker.resume()
+    wait_until(lambda: sink.n_queued == 0, 30)
+    time.sleep(0.2)
+    assert set(wanted_ids(range(21, 31))) <= set(ids(witness))
+
+
+def test_another_node_during_an_outage_leaves_nothing_behind(broker, make_sink, model):
+    sink = make_sink(broker.settings())
+    sink.write(status())
+    sink.write(report_of(1, "new"))
+    wait_until(lambda: not sink.failure and sink.n_queued == 0)
+    with broker.watch(f"{BASE}/#") as before:
+        before.wait_for(f"{BASE}/state")
+    broker.suspend()
+    sink.change(Speech(settings=broker.settings(), node="attic", model=model, version="1", limits={}))
+    broker.resume()
+    witness = broker.watch("ser-monitor/attic/#")
+    witness.wait_for("ser-monitor/attic/availability", lambda seen: seen.text == "online", timeout_s=20)
+    wait_until(lambda: sink.n_queued == 0)
+    time.sleep(0.3)
+    with broker.watch(("ser-monitor/kitchen/#", "homeassistant/device/+/config")) as late:
+        time.sleep(0.3)
+        assert [(seen.topic, seen.text) for seen in late.of("ser-monitor/#")] == [(f"{BASE}/availability", "offline")]
+        assert len(late.of("homeassistant/device/+/config")) == 1
