@@ -366,3 +366,70 @@ def test_stdout_too_where_it_is_asked_for(broker):
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) > 10
     assert play(broker.environment()).stdout == b""
+
+
+def test_outputs_that_change_while_somebody_speaks_get_their_end(broker):
+    """Every `new` gets its `end` where it was heard; what comes in the middle begins with the next speech."""
+    witness = broker.watch(OWN)
+    environment = {k: v for k, v in broker.environment().items() if k != "SER_MONITOR__MQTT__ENABLED"}
+    on, off = "[mqtt]\nenabled = true\n", "[mqtt]\nenabled = false\n"
+    with Monitor("--input", "-", environment=environment, config=on) as monitor:
+        monitor.talk()
+        for _ in range(3):
+            seen = len(witness.of(f"{BASE}/event"))
+            witness.wait_for(f"{BASE}/event", lambda one: one.json["type"] == "new", count=1, timeout_s=20)
+            wait_until_speaking(witness, seen)
+            monitor.configure(off)
+            monitor.reload()
+            witness.wait_for(f"{BASE}/availability", lambda one: one.text == "offline", timeout_s=10)
+            events = [(one.json["type"], one.json["id"]) for one in witness.of(f"{BASE}/event")]
+            assert [i for kind, i in events if kind == "new"] == [i for kind, i in events if kind == "end"]
+            assert events[0][0] == "new"
+            witness.clear()
+            monitor.configure(on)
+            monitor.reload()
+            witness.wait_for(f"{BASE}/availability", lambda one: one.text == "online", timeout_s=10)
+
+
+def wait_until_speaking(witness, seen):
+    """Until a `new` is the last event."""
+    deadline = time.monotonic() + 20
+    while len(witness.of(f"{BASE}/event")) <= seen or witness.last(f"{BASE}/event").json["type"] != "new":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_reload_that_cannot_be_done_changes_nothing(broker):
+    """MQTT is to be switched on, and metrics on a port that is taken: neither happens, and stdout goes on."""
+    witness = broker.watch(OWN)
+    environment = {k: v for k, v in broker.environment().items() if k != "SER_MONITOR__MQTT__ENABLED"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with Monitor("--input", "-", "--stdout", environment=environment) as monitor:
+            monitor.talk()
+            time.sleep(2)
+            monitor.configure(f'[mqtt]\nenabled = true\n[metrics]\nlisten = "127.0.0.1:{port}"\n')
+            monitor.reload()
+            monitor.wait_for_log("stays as it was")
+            time.sleep(1.5)
+            assert not witness.messages
+            monitor.configure("[mqtt]\nenabled = true\n")
+            monitor.reload()
+            witness.wait_for(f"{BASE}/event", timeout_s=20)
+            assert monitor.end()[0] == 0
+
+
+def test_reload_while_muted_stays_muted_and_says_so(broker):
+    witness = broker.watch(OWN)
+    with Monitor("--input", "-", environment=broker.environment()) as monitor:
+        monitor.talk()
+        witness.wait_for(f"{BASE}/availability", timeout_s=20)
+        witness.publish(f"{BASE}/mute/set", "ON")
+        witness.wait_for(f"{BASE}/mute/state", lambda seen: seen.text == "ON")
+        monitor.configure("[vad]\nmode = 1\n[mqtt]\nkeepalive_s = 30\n")
+        witness.clear()
+        monitor.reload()
+        witness.wait_for(f"{BASE}/availability", lambda seen: seen.text == "online", timeout_s=10)
+        assert witness.wait_for(f"{BASE}/mute/state").text == "ON"
+        time.sleep(6)
+        assert not witness.of(f"{BASE}/event")

@@ -111,3 +111,41 @@ def test_without_a_sound_server_it_waits_and_says_so(broker, frail_pulse):  # no
         frail_pulse.start()
         listening(witness, timeout_s=20)
         assert monitor.process.poll() is None
+
+
+def test_a_frozen_broker_costs_no_audio_of_a_microphone(broker, frail_pulse, tmp_path):  # noqa: F811
+    """Publishing never blocks the audio path: a microphone does not wait."""
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, speech(), 16_000)
+    witness = broker.watch(f"{BASE}/#")
+    config = "[audio]\nring_s = 1.0\n"
+    with Monitor(environment=environment(broker, frail_pulse), config=config) as monitor:
+        listening(witness, timeout_s=20)
+        player = frail_pulse.play_in_background(path)
+        witness.wait_for(f"{BASE}/event", timeout_s=20)
+        broker.suspend()
+        time.sleep(10)  # ten times what the ring holds
+        broker.resume()
+        player.wait(60)
+        witness.clear()
+        witness.publish(f"{BASE}/request/health_check", b"")
+        health = witness.wait_for(f"{BASE}/response/health_check", timeout_s=20).json["data"]
+        assert health["audio_lost_s"] == 0
+        assert health["dropped"] == 0
+        assert monitor.process.poll() is None
+
+
+def test_mute_in_the_middle_of_a_reload_reaches_the_microphone_that_comes(broker, frail_pulse):  # noqa: F811
+    witness = broker.watch(f"{BASE}/#")
+    with Monitor(environment=environment(broker, frail_pulse, allow_remote_unmute="true")) as monitor:
+        listening(witness, timeout_s=20)
+        for number, wanted in enumerate(["ON", "OFF", "ON"]):
+            monitor.configure(f"[audio]\nring_s = {5 + number}.0\n")
+            monitor.reload()
+            witness.publish(f"{BASE}/mute/set", wanted)
+            witness.wait_for(f"{BASE}/mute/state", lambda seen, wanted=wanted: seen.text == wanted)
+            monitor.wait_for_log("configuration read again")
+            wait_until(lambda wanted=wanted: recorders(frail_pulse) == (0 if wanted == "ON" else 1))
+            time.sleep(1)
+            assert recorders(frail_pulse) == (0 if wanted == "ON" else 1)
+            witness.clear()
