@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from monitor.checkup import CHECKS, NEEDS, Finding, chain, checkup, service
 from monitor.checkup import as_service as module
@@ -101,7 +101,7 @@ def test_a_text_file_without_a_folder(tmp_path):
 
 
 def test_the_endpoint():
-    port = _free_port()
+    port = free_port()
     [found] = metrics(listen=f"127.0.0.1:{port}")
     assert found.state == "ok"
     sink = MetricsSink(MetricsSettings(listen=f"127.0.0.1:{port}"), "n", "m", "v")
@@ -256,9 +256,3 @@ def test_a_closed_pipe_is_an_end():
 def _program(path, script):
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

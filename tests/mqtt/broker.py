@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -19,6 +18,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from ports import free_port
 
 from monitor.config import HomeAssistantSettings, MqttSettings, Secret, TlsSettings
 
@@ -311,20 +311,6 @@ class Witness:
         with self._changed:
             self._ready = True
             self._changed.notify_all()
-
-
-def free_port():
-    """A port of loopback on which nothing listens.
-
-    Below those that the kernel gives to outgoing connections: one of these could connect to itself while the broker
-    is away.
-    """
-    while True:
-        port = random.randint(12_000, 32_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def require_mosquitto():

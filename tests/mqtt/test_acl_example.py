@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from mqtt.broker import HOST, Login, _listens, _program, _user, free_port, require_mosquitto
+from mqtt.broker import HOST, Login, _listens, _program, _user, require_mosquitto
 from mqtt.program import NODE, Monitor, speech
+from ports import free_port
 
 from monitor.errors import BrokerError
 from monitor.host import machine_id

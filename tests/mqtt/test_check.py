@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from mqtt.broker import Login, free_port
+from mqtt.broker import Login
 from mqtt.certificates import Authority
 from mqtt.conftest import MONITOR, READER
+from ports import free_port
 
 SER = [sys.executable, "-m", "monitor.cli"]
 SECRET = "hunter2 with a space"  # noqa: S105

@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from mqtt.broker import free_port
 from mqtt.conftest import MONITOR, READER
+from ports import free_port
 
 from monitor.commands import ha_discovery as verb
 from monitor.errors import BrokerError

@@ -12,9 +12,9 @@ from pathlib import Path
 import jsonschema
 import msgspec
 import pytest
-from mqtt.broker import free_port
 from mqtt.conftest import MONITOR
 from mqtt.program import NODE, SER, Monitor, speech
+from ports import free_port
 
 from monitor.card import read_model_file, write_model_file
 from monitor.model import shipped_model

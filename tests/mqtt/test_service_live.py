@@ -6,6 +6,7 @@ import pytest
 import soundfile
 from live.conftest import frail_pulse  # noqa: F401 - a fixture
 from mqtt.program import NODE, Monitor, speech
+from waiting import wait_until
 
 pytestmark = pytest.mark.live
 
@@ -22,13 +23,6 @@ def wav(tmp_path):
 def recorders(server):
     """How many listen to the microphone."""
     return len(server.control("list", "short", "source-outputs").splitlines())
-
-
-def wait_until(true, timeout_s=10.0):
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def environment(broker, server, **changes):

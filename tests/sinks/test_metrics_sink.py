@@ -20,6 +20,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from ports import free_port
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
@@ -95,12 +96,6 @@ EVERYTHING = [
     report(STATUS),
     report(LEVEL),
 ]
-
-
-def free_port(host="127.0.0.1"):
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
