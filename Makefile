@@ -2,6 +2,7 @@
 # make test  install what the tests need, run all   make bench  measure, side by side
 # sudo make install        the service; sudo make uninstall
 # make install-user        the service of a desktop session; make uninstall-user
+# make test-long           the long forms of the tests: outages of minutes
 # make test-systemd        the service under a real systemd, in a container; as root
 # make schemas             write docs/schemas again
 # PYTHON=python3.12 make run   another Python (3.11 or newer); VENV=... another folder
@@ -20,7 +21,7 @@ ifeq ($(CI),true)
 TEST_PACKAGES += $(SYSTEMD_PACKAGES)
 endif
 
-.PHONY: run test test-systemd lint format bench demo-clip golden terminal-picture schemas clean
+.PHONY: run test test-long test-systemd lint format bench demo-clip golden terminal-picture schemas clean
 .PHONY: install uninstall install-user uninstall-user
 
 run: $(VENV)/.run
@@ -32,6 +33,10 @@ run: $(VENV)/.run
 test: $(VENV)/.test
 	@sh .ci/debian-packages $(TEST_PACKAGES)
 	$(BIN)/python -m pytest $(PYTEST)
+
+test-long: $(VENV)/.test
+	@sh .ci/debian-packages $(TEST_PACKAGES)
+	$(BIN)/python -m pytest -m long $(PYTEST)
 
 test-systemd: $(VENV)/.test
 	@sh .ci/debian-packages $(SYSTEMD_PACKAGES)

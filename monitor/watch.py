@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 STATUS_EVERY_S = 30.0
 _LOOK_EVERY_S = 0.5
 _PINGS_PER_WATCHDOG = 4
+_HANGING_LOOKS = 8
+"""In a row: after a suspend or a SIGSTOP all threads seem to hang, until they come round."""
 
 
 class Watch:
@@ -33,6 +35,8 @@ class Watch:
         self.status: StatusTaken | None = None
         """As of the last look, half a second ago at most while the main thread comes round; None before the first."""
         self._hangs_since_s: float | None = None
+        self._hanging_outputs: list[str] = []
+        self._n_hanging_looks = 0
 
     def forget(self) -> None:
         """Say the status again at the next look."""
@@ -49,8 +53,14 @@ class Watch:
         if now_s - self._looked_s < _LOOK_EVERY_S:
             return None
         self._looked_s = now_s
-        alive = worker_alive and self._health.worker_turns(source) and _all_alive(outboxes)
-        if alive and now_s - self._pinged_s >= (self._notifier.watchdog_s or 0.0) / _PINGS_PER_WATCHDOG:
+        self._hanging_outputs = _tend(outboxes)
+        self._n_hanging_looks = self._n_hanging_looks + 1 if self._hanging_outputs else 0
+        alive = worker_alive and self._health.worker_turns(source) and all(outbox.is_alive() for outbox in outboxes)
+        if (
+            alive
+            and not self._hanging_outputs
+            and now_s - self._pinged_s >= (self._notifier.watchdog_s or 0.0) / _PINGS_PER_WATCHDOG
+        ):
             self._pinged_s = now_s
             self._notifier.watchdog()
         outputs = output_status(outboxes)
@@ -62,11 +72,13 @@ class Watch:
         return status
 
     def check_stuck(self, source: Source, longest_s: float) -> None:
-        """See whether the sound system hangs, with threads of ours in it.
+        """See whether a thread of ours hangs where it cannot be fetched back.
 
         Raises:
-            StuckError: for longer than `longest_s`: only a new process helps.
+            StuckError: in the sound system for longer than `longest_s`, or in an output: only a new process helps.
         """
+        if self._n_hanging_looks > _HANGING_LOOKS:
+            raise StuckError(f"the thread of {', '.join(self._hanging_outputs)} hangs; leaving, to be started anew")
         now_s = elapsed_s()
         if not (source.status().hanging and source.status().failure):
             self._hangs_since_s = None
@@ -106,7 +118,7 @@ def status_line(status: StatusTaken, outputs: OutputStatus) -> str:
     return f"{line}; {outputs.failure}" if outputs.failure else line
 
 
-def _all_alive(outboxes: Sequence[Outbox]) -> bool:
-    """Whether every sink's threads run; a sink mends what it can by itself when it is tended."""
-    tended = [getattr(outbox.sink, "tend", lambda: True)() for outbox in outboxes]
-    return all(tended) and all(outbox.is_alive() for outbox in outboxes)
+def _tend(outboxes: Sequence[Outbox]) -> list[str]:
+    """Let every sink look after threads of its own, and mend what it can; the names of those that hang."""
+    sinks = [outbox.sink for outbox in outboxes]
+    return [sink.name for sink in sinks if not getattr(sink, "tend", lambda: True)()]

@@ -11,7 +11,9 @@ import time
 import numpy as np
 import pytest
 
+from monitor import watch
 from monitor.demo import clip_path
+from monitor.errors import StuckError
 from monitor.health import Health
 from monitor.notify import Notifier
 from monitor.sources import SourceStatus
@@ -185,6 +187,47 @@ def test_pings_need_a_worker_that_comes_round(worker_alive, worker_turned_s, ten
     source = Source(tended_at_s=None if tended_s is None else now[0] - tended_s)
     Watch(health, notifier).look(source, [], None, worker_alive=worker_alive, muted=False)
     assert notifier.pings == pings
+
+
+class Output:
+    """A sink whose thread hangs or not, in its outbox."""
+
+    name, hangs = "mqtt", True
+
+    @property
+    def sink(self):
+        return self
+
+    n_dropped = 0
+
+    def tend(self):
+        return not self.hangs
+
+    def is_alive(self):
+        return True
+
+
+def test_an_output_that_hangs_ends_the_process_and_one_that_comes_round_does_not(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(watch, "elapsed_s", lambda: now[0])
+    health, notifier, output = Health(16_000, lambda: now[0]), Recorder(), Output()
+    look = Watch(health, notifier)
+
+    def go_on(seconds):
+        for _ in range(round(2 * seconds)):
+            now[0] += 0.5
+            health.turned()
+            look.look(Source(), [output], None, worker_alive=True, muted=False)
+            look.check_stuck(Source(), float("inf"))
+
+    go_on(2)
+    assert notifier.pings == 0
+    output.hangs = False
+    go_on(30)
+    assert notifier.pings > 0
+    output.hangs = True
+    with pytest.raises(StuckError, match="thread of mqtt hangs"):
+        go_on(6)
 
 
 def test_a_recording_needs_no_systemd():

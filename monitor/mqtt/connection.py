@@ -57,8 +57,10 @@ _CUT_SHORT_S = 5.0
 _CLASH_AFTER = 3
 """Connections that the broker took and so soon cut, without a sound one in between: not all brokers say why."""
 _SAY_AGAIN_S = 300.0
-_HUNG_S = 60.0
-"""DNS, TCP and TLS take less, each."""
+_HUNG_S = 25.0
+"""A thread with a connection, or between two, that has not come round for so long hangs."""
+_HUNG_CONNECTING_S = 300.0
+"""A resolver that nobody answers takes minutes: several servers, attempts, search domains and addresses."""
 
 
 class RefusedByBrokerError(BrokerError):
@@ -93,6 +95,7 @@ class Connection:
         """The settings have changed: end this connection and begin another at once."""
         self._thread: threading.Thread | None = None
         self._turn_s = elapsed_s()
+        self._connecting = False
         self._wait_s = _SHORTEST_WAIT_S
         self._n_cut_short = 0
         self._said: tuple[str, float] = ("", float("-inf"))
@@ -126,7 +129,7 @@ class Connection:
             self._outgoing.disconnected()
             self.failure = "the MQTT thread had died"
             self.start()
-        return elapsed_s() - self._turn_s < _HUNG_S
+        return elapsed_s() - self._turn_s < (_HUNG_CONNECTING_S if self._connecting else _HUNG_S)
 
     def change(self, settings: MqttSettings, speaker: Speaker) -> None:
         """Connect anew, with other settings; what waits is kept."""
@@ -192,7 +195,11 @@ class Connection:
             Exception: whatever ended it, save the wish to stop or to change.
         """
         session = _Session(self._settings, self._speaker, self._outgoing)
-        session.connect()
+        self._turn_s, self._connecting = elapsed_s(), True
+        try:
+            session.connect()
+        finally:
+            self._turn_s, self._connecting = elapsed_s(), False
         try:
             while not (self._stopping.is_set() or self._again.is_set()):
                 self._turn_s = elapsed_s()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -29,6 +30,7 @@ HOST = "localhost"
 _PROGRAM = "mosquitto"
 _START_S = 10.0
 _RECONNECT_S = 0.05
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,13 @@ class Broker:
         """What it has logged so far, all starts together."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
-    def watch(self, topics="#"):
-        """A witness of what is published below `topics`, and of what is retained there now."""
-        witness = Witness(self._witness_port, topics)
+    def watch(self, topics="#", *, lasting=False):
+        """A witness of what is published below `topics`, and of what is retained there now.
+
+        A lasting one has a session: the broker keeps for it what comes while it is away, also over a stop where the
+        broker is persistent.
+        """
+        witness = Witness(self._witness_port, topics, lasting=lasting)
         self._witnesses.append(witness)
         if self.running:
             witness.wait_until_ready()
@@ -148,7 +154,7 @@ class Broker:
     def _general_lines(self):
         lines = ["per_listener_settings true", "log_dest stderr", "log_type all", "sys_interval 0"]
         # Witnesses must not lose messages because they are slow.
-        lines += ["max_queued_messages 0", "allow_zero_length_clientid true"]
+        lines += ["max_queued_messages 0", "queue_qos0_messages true"]
         lines += [f"persistence {str(self._persistent).lower()}", f"persistence_location {self._folder}/"]
         # Without this it becomes the user mosquitto, who may not read the files of the tests.
         lines += [f"user {_user()}"]
@@ -205,13 +211,14 @@ class Seen:
 class Witness:
     """A subscriber that writes down everything, and is back within 0.1 s when the broker is."""
 
-    def __init__(self, port, topics):
+    def __init__(self, port, topics, *, lasting=False):
         self._topics = (topics,) if isinstance(topics, str) else tuple(topics)
         self._changed = threading.Condition()
         self._seen: list[Seen] = []
         self._ready = False
         self.closed = False
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+        name = f"witness-{next(_numbers)}"
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, name, protocol=paho.MQTTv5)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_: self._become_ready()
         self._client.on_disconnect = self._on_disconnect
@@ -219,7 +226,9 @@ class Witness:
         self._client.max_queued_messages_set(0)
         self._client.reconnect_delay_set(_RECONNECT_S, _RECONNECT_S)
         # A frozen broker must not be given up.
-        self._client.connect_async("127.0.0.1", port, keepalive=3600)
+        session = Properties(PacketTypes.CONNECT)
+        session.SessionExpiryInterval = 3600 if lasting else 0
+        self._client.connect_async("127.0.0.1", port, keepalive=3600, clean_start=not lasting, properties=session)
         self._client.loop_start()
 
     def __enter__(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -31,17 +32,19 @@ class Monitor:
     """One process; ended with its context."""
 
     def __init__(self, *arguments, environment, node=NODE, config=None):
-        """`environment` as `Broker.environment` makes it. `config` is the file's text."""
+        """`environment` as `Broker.environment` makes it. `config` is the file's text.
+
+        What it prints is kept: `--format json` among the arguments lets `printed` tell what it said.
+        """
         self.folder = Path(tempfile.mkdtemp(prefix="ser-monitor-"))
         self.config = self.folder / "config.toml"
         self.configure(config or "")
         self._log = self.folder / "log"
         command = [*SER, "--config", str(self.config), *arguments]
         variables = {**environment, "SER_MONITOR__NODE": node} if node else environment
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, env=variables
-            )
+        self._output = self.folder / "output"
+        with self._log.open("wb") as log, self._output.open("wb") as output:
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=log, env=variables)
         self._talking = threading.Event()
 
     def __enter__(self):
@@ -55,6 +58,12 @@ class Monitor:
     @property
     def log(self):
         return self._log.read_text()
+
+    @property
+    def printed(self):
+        """The events so far."""
+        whole_lines = self._output.read_text().split("\n")[:-1]
+        return [json.loads(line) for line in whole_lines]
 
     def configure(self, text):
         """Another configuration file."""

@@ -13,6 +13,7 @@ from waiting import wait_until
 from monitor.clock import RecordingClock
 from monitor.errors import OutputFailedError
 from monitor.model import EmotionModel, shipped_model
+from monitor.mqtt import connection
 from monitor.mqtt.payloads import schemas
 from monitor.mqtt.topics import AVAILABILITY, INFO, MUTE_STATE, SPEECH, STATE, STATUS
 from monitor.records import EmotionEvent, LevelMeasured, Report, SpeechStarted, StatusTaken
@@ -367,6 +368,30 @@ def test_a_thread_that_dies_is_noticed_and_built_anew(broker, make_sink, monkeyp
     assert sink.tend()
     assert sink._connection._thread is not first
     witness.wait_for(f"{BASE}/event")
+
+
+def test_a_thread_that_hangs_is_noticed(broker, make_sink, monkeypatch):
+    """Only a new process helps: `tend` says so, to the watch."""
+    sink = make_sink(broker.settings())
+    wait_until(lambda: not sink.failure)
+    goes_on = threading.Event()
+    monkeypatch.setattr(connection, "_HUNG_S", 0.8)
+    monkeypatch.setattr(sink._connection._outgoing, "take", lambda _window: goes_on.wait(20) and None)
+    assert sink.tend()
+    wait_until(lambda: not sink.tend())
+    goes_on.set()
+    monkeypatch.undo()
+    wait_until(sink.tend)
+
+
+def test_a_resolver_without_answer_is_no_thread_that_hangs(broker, make_sink, monkeypatch):
+    monkeypatch.setattr(connection, "_HUNG_S", 0.8)
+    answers = threading.Event()
+    monkeypatch.setattr(connection._Session, "connect", lambda _self: answers.wait(20))
+    sink = make_sink(broker.settings())
+    time.sleep(1.2)
+    assert sink.tend()
+    answers.set()
 
 
 def test_an_exception_in_a_callback_ends_the_connection_and_not_the_thread(broker, make_sink, monkeypatch):
