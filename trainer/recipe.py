@@ -22,11 +22,11 @@ Settings = dict[str, Any]
 """Settings of one entry of a registry: `name` says which, the rest is typed by the entry itself."""
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of the recipe."""
 
 
-class WindowTable(_Table, frozen=True, kw_only=True):
+class WindowTable(Table, frozen=True, kw_only=True):
     """The windows that are classified; see `monitor.pipeline.windows.WindowRule`."""
 
     frames: Count = 300
@@ -40,7 +40,7 @@ class WindowTable(_Table, frozen=True, kw_only=True):
         return WindowRule(self.frames, self.hop_frames, self.min_speech_s, self.min_final_speech_s)
 
 
-class CorpusUse(_Table, frozen=True, kw_only=True):
+class CorpusUse(Table, frozen=True, kw_only=True):
     """How one corpus is used.
 
     Attributes:
@@ -56,7 +56,7 @@ class CorpusUse(_Table, frozen=True, kw_only=True):
     copies: Count = 1
 
 
-class FrontEndTable(_Table, frozen=True, kw_only=True):
+class FrontEndTable(Table, frozen=True, kw_only=True):
     """The first layers of the network: log energies to maps of about unit spread that do not know the level.
 
     Attributes:
@@ -70,7 +70,7 @@ class FrontEndTable(_Table, frozen=True, kw_only=True):
     shift: float = 1.6
 
 
-class AugmentTable(_Table, frozen=True, kw_only=True):
+class AugmentTable(Table, frozen=True, kw_only=True):
     """Augmentations in the order they are applied; see `trainer.augment`.
 
     Attributes:
@@ -97,7 +97,7 @@ class AugmentTable(_Table, frozen=True, kw_only=True):
     maps: tuple[Settings, ...] = ()
 
 
-class SamplingTable(_Table, frozen=True, kw_only=True):
+class SamplingTable(Table, frozen=True, kw_only=True):
     """How windows are drawn from the cached clips.
 
     Attributes:
@@ -117,7 +117,7 @@ class SamplingTable(_Table, frozen=True, kw_only=True):
     draws_per_window: Count = 1
 
 
-class TrainingTable(_Table, frozen=True, kw_only=True):
+class TrainingTable(Table, frozen=True, kw_only=True):
     """AdamW with linear warm-up and cosine decay, on logits, weights averaged over time.
 
     Attributes:
@@ -151,7 +151,7 @@ class TrainingTable(_Table, frozen=True, kw_only=True):
     keep: Literal["last", "best"] = "last"
 
 
-class Recipe(_Table, frozen=True, kw_only=True):
+class Recipe(Table, frozen=True, kw_only=True):
     """A whole recipe."""
 
     schema: Literal[1] = 1
