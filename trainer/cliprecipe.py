@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from monitor.errors import ConfigError
-from trainer.recipe import Count, CorpusUse, NotNegative, Positive, Settings, Share, Table
+from trainer.recipe import CorpusUse, Count, NotNegative, Positive, Settings, Share, Table
 
 
 class ClipTable(Table, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class LayoutTable(Table, frozen=True, kw_only=True):
     """What the model sees of a clip's features.
 
     Attributes:
-        pooled: each coefficient's mean over time, a vector; otherwise frames × coefficients.
+        pooled: each coefficient's mean over time, a vector; otherwise frames by coefficients.
         window_frames: length of the windows that are classified; 0 is the whole clip, which then needs `clip.seconds`.
             A clip's result is the mean posterior of its windows.
         windows_per_clip: random windows drawn of each clip and epoch in training.
