@@ -1,0 +1,222 @@
+"""Protocols: how clips are divided for an experiment. Only one of them lets a speaker stand on both sides, and says so.
+
+Every protocol turns the clips of a recipe into folds; a fold has clips to train on, to choose by, and to be judged on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.errors import ConfigError, NoInputError
+from trainer.splits import Splits, split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from trainer.corpora import Utterance
+    from trainer.recipe import CorpusUse
+
+RAVDESS = "RAVDESS"
+RAVDESS_TEST = (
+    ("02", "05", "14", "15", "16"),
+    ("03", "06", "07", "13", "18"),
+    ("10", "11", "12", "19", "20"),
+    ("08", "17", "21", "23", "24"),
+    ("01", "04", "09", "22"),
+)
+"""Actors that are tested on in each fold of the published protocol for RAVDESS; see Luna-Jiménez et al. (2021), A
+proposal for multimodal emotion recognition using aural transformers and action units on RAVDESS, Sensors 21(22)."""
+RAVDESS_VALIDATION = (("03", "06"), ("10", "11"), ("08", "17"), ("01", "14"), ("02", "05"))
+_N_FOLDS = 5
+_RANDOM_TEST = 0.2
+_RANDOM_VALIDATION = 0.125
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One division of the clips."""
+
+    name: str
+    splits: Splits
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """All divisions of an experiment."""
+
+    name: str
+    leak: str
+    """What stands on both sides, in a few words; empty where no speaker does."""
+    folds: tuple[Fold, ...]
+    notes: tuple[str, ...]
+    """What is not as published, because clips are not here."""
+
+    @property
+    def caption(self) -> str:
+        """The name as every output shows it: who reads a figure must see what it is worth."""
+        return f"{self.name} (LEAKY: {self.leak})" if self.leak else f"{self.name} (speaker-independent)"
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """What is to be divided."""
+
+    utterances: Sequence[Utterance]
+    labels: Sequence[str]
+    """Of each utterance; folds are stratified by them where speakers allow."""
+    uses: Mapping[str, CorpusUse]
+    seed: int
+
+    def of(self, numbers: Sequence[int]) -> tuple[Utterance, ...]:
+        """The utterances of these numbers, in their order."""
+        return tuple(self.utterances[i] for i in sorted(numbers))
+
+
+def holdout(clips: Clips) -> tuple[list[Fold], list[str]]:
+    """The speakers that the recipe names; where it names none, the first of five folds of speakers."""
+    if not any(use.test for use in clips.uses.values()):
+        folds, notes = group_5fold(clips)
+        return [Fold("holdout", folds[0].splits)], notes
+    return [Fold("holdout", split(clips.utterances, clips.uses))], []
+
+
+def leave_one_speaker_out(clips: Clips) -> tuple[list[Fold], list[str]]:
+    """Each speaker once; chosen by the next speaker of the same corpus, where there are three or more."""
+    folds = []
+    speakers = _speakers(clips)
+    for corpus, names in speakers.items():
+        for i, name in enumerate(names):
+            following = {names[(i + 1) % len(names)]} if len(names) > 2 else set()  # noqa: PLR2004 - one of each part
+            chosen_by = {(corpus, other) for other in following}
+            folds.append(_fold(f"{corpus}-{name}", clips, {(corpus, name)}, chosen_by))
+    return folds, []
+
+
+def group_5fold(clips: Clips) -> tuple[list[Fold], list[str]]:
+    """Five groups of speakers with labels in like shares; chosen by the next group."""
+    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415 - heavy
+
+    groups = [f"{utterance.corpus}/{utterance.speaker}" for utterance in clips.utterances]
+    n_speakers = len(set(groups))
+    if n_speakers < _N_FOLDS:
+        raise NoInputError(f"{n_speakers} speakers are here, wanted {_N_FOLDS} or more; take another protocol")
+    divider = StratifiedGroupKFold(_N_FOLDS, shuffle=True, random_state=clips.seed)
+    parts = [
+        {(clips.utterances[i].corpus, clips.utterances[i].speaker) for i in numbers}
+        for _, numbers in divider.split(clips.utterances, clips.labels, groups)
+    ]
+    return [_fold(f"fold-{i + 1}", clips, parts[i], parts[(i + 1) % _N_FOLDS]) for i in range(_N_FOLDS)], []
+
+
+def ravdess_5fold(clips: Clips) -> tuple[list[Fold], list[str]]:
+    """The published folds of actors; other corpora of the recipe are trained on. Folds without an actor are left out.
+
+    Raises:
+        NoInputError: no clip of RAVDESS is here.
+    """
+    here = set(_speakers(clips).get(RAVDESS, ()))
+    folds, notes = [], []
+    for i, (test, validation) in enumerate(zip(RAVDESS_TEST, RAVDESS_VALIDATION, strict=True)):
+        missing = sorted({*test, *validation} - here)
+        if not here & set(test) or not here & set(validation):
+            notes.append(f"fold {i + 1} left out: actors {' '.join(missing)} are not here")
+            continue
+        if missing:
+            notes.append(f"fold {i + 1} without actors {' '.join(missing)}, who are not here")
+        folds.append(_fold(f"fold-{i + 1}", clips, _of_ravdess(test), _of_ravdess(validation)))
+    if not folds:
+        raise NoInputError("no fold of ravdess-5fold can be run: wanted RAVDESS among the recipe's corpora, and here")
+    return folds, notes
+
+
+def leave_one_corpus_out(clips: Clips) -> tuple[list[Fold], list[str]]:
+    """Each corpus once; chosen by the recipe's validation speakers of the others, or the last speaker of each.
+
+    Raises:
+        ConfigError: there are not two.
+    """
+    speakers = _speakers(clips)
+    if len(speakers) < 2:  # noqa: PLR2004 - one to train on, one to test on
+        raise ConfigError(f"corpora: found {', '.join(speakers)}, wanted two or more to leave one out; name another")
+    folds = []
+    for corpus, names in speakers.items():
+        chosen_by = {
+            (other, name)
+            for other in speakers
+            if other != corpus
+            for name in clips.uses[other].validation or (speakers[other][-1:] if len(speakers[other]) > 1 else ())
+        }
+        folds.append(_fold(corpus, clips, {(corpus, name) for name in names}, chosen_by))
+    return folds, []
+
+
+def random_clips(clips: Clips) -> tuple[list[Fold], list[str]]:
+    """One fifth of the clips, whoever speaks: what most figures in circulation were measured by."""
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - heavy
+
+    numbers = list(range(len(clips.utterances)))
+    rest, test = train_test_split(numbers, test_size=_RANDOM_TEST, random_state=clips.seed, stratify=clips.labels)
+    labels = [clips.labels[i] for i in rest]
+    train, validation = train_test_split(rest, test_size=_RANDOM_VALIDATION, random_state=clips.seed, stratify=labels)
+    return [Fold("random", Splits(clips.of(train), clips.of(validation), clips.of(test)))], []
+
+
+def random_windows(clips: Clips) -> tuple[list[Fold], list[str]]:
+    """Every clip is trained on and tested on; only the windows that are cut out of it differ."""
+    everything = tuple(clips.utterances)
+    folds, _ = random_clips(clips)
+    return [Fold("random-windows", Splits(everything, folds[0].splits.validation, everything))], []
+
+
+PROTOCOLS: Mapping[str, tuple[Callable[[Clips], tuple[list[Fold], list[str]]], str]] = {
+    "holdout": (holdout, ""),
+    "loso": (leave_one_speaker_out, ""),
+    "group-5fold": (group_5fold, ""),
+    "ravdess-5fold": (ravdess_5fold, ""),
+    "leave-one-corpus-out": (leave_one_corpus_out, ""),
+    "random": (random_clips, "every speaker is on both sides"),
+    "random-windows": (random_windows, "every clip is on both sides"),
+}
+"""Name to the function that divides, and what leaks."""
+
+
+def divide(name: str, clips: Clips) -> Protocol:
+    """The folds of protocol `name`; no speaker stands on both sides of any, unless the protocol says so.
+
+    Raises:
+        ConfigError: the protocol is unknown, or the recipe contradicts it.
+        NoInputError: clips that it needs are not here.
+    """
+    if name not in PROTOCOLS:
+        raise ConfigError(f"protocol '{name}' is unknown; known: {', '.join(PROTOCOLS)}")
+    if not clips.utterances:
+        raise NoInputError("no clip with a label of the recipe is here; see ser-train corpora")
+    function, leak = PROTOCOLS[name]
+    folds, notes = function(clips)
+    for fold in folds:
+        if not leak:
+            fold.splits.prove()
+        if not fold.splits.train or not fold.splits.test:
+            raise NoInputError(f"{name}, {fold.name}: nothing to train or to test on; wanted more speakers")
+    return Protocol(name, leak, tuple(folds), tuple(notes))
+
+
+def _of_ravdess(actors: Sequence[str]) -> set[tuple[str, str]]:
+    return {(RAVDESS, actor) for actor in actors}
+
+
+def _speakers(clips: Clips) -> dict[str, list[str]]:
+    """Corpus to its speakers, sorted."""
+    speakers: dict[str, set[str]] = {}
+    for utterance in clips.utterances:
+        speakers.setdefault(utterance.corpus, set()).add(utterance.speaker)
+    return {corpus: sorted(names) for corpus, names in speakers.items()}
+
+
+def _fold(name: str, clips: Clips, test: set[tuple[str, str]], validation: set[tuple[str, str]]) -> Fold:
+    parts: dict[str, list[Utterance]] = {"train": [], "validation": [], "test": []}
+    for utterance in clips.utterances:
+        key = utterance.corpus, utterance.speaker
+        parts["test" if key in test else "validation" if key in validation else "train"].append(utterance)
+    return Fold(name, Splits(tuple(parts["train"]), tuple(parts["validation"]), tuple(parts["test"])))
