@@ -105,10 +105,10 @@ class FitTable(Table, frozen=True, kw_only=True):
 
 
 class Headline(Table, frozen=True, kw_only=True):
-    """What the project that did it first stated.
+    """What the project that did it first stated, and how it had divided the clips.
 
     Attributes:
-        value: 0-1; 0 where none was stated.
+        value: 0-1.
         metric: what it counts.
         protocol: how it was measured: see `trainer.protocols`.
         source: where it was stated.
@@ -130,6 +130,8 @@ class ClipRecipe(Table, frozen=True, kw_only=True):
     seed: Annotated[int, Meta(ge=0)] = 0
     labels: str | dict[str, str] = "emotion-7"
     corpora: Annotated[dict[str, CorpusUse], Meta(min_length=1)]
+    stand_in: str = ""
+    """Corpus that `compare` and `crossval` take where none of `corpora` is here; every output says so."""
     clip: ClipTable = ClipTable()
     features: Annotated[tuple[Settings, ...], Meta(min_length=1)]
     layout: LayoutTable = LayoutTable()
@@ -139,6 +141,12 @@ class ClipRecipe(Table, frozen=True, kw_only=True):
     architecture: Settings | None = None
     fit: FitTable | None = None
     headline: Headline | None = None
+    """None where none was stated."""
+
+    @property
+    def own_protocol(self) -> str:
+        """How the project that did it first divided the clips; see `trainer.protocols`."""
+        return self.headline.protocol if self.headline else "random"
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself.

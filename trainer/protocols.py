@@ -97,7 +97,7 @@ def group_5fold(clips: Clips) -> tuple[list[Fold], list[str]]:
     """Five groups of speakers with labels in like shares; chosen by the next group."""
     from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415 - heavy
 
-    groups = [f"{utterance.corpus}/{utterance.speaker}" for utterance in clips.utterances]
+    groups = ["/".join(utterance.person) for utterance in clips.utterances]
     n_speakers = len(set(groups))
     if n_speakers < _N_FOLDS:
         raise NoInputError(f"{n_speakers} speakers are here, wanted {_N_FOLDS} or more; take another protocol")
@@ -215,8 +215,20 @@ def _speakers(clips: Clips) -> dict[str, list[str]]:
 
 
 def _fold(name: str, clips: Clips, test: set[tuple[str, str]], validation: set[tuple[str, str]]) -> Fold:
+    """Clips of the (corpus, speaker) in `test` and `validation`, and the rest but for other clips of these people."""
     parts: dict[str, list[Utterance]] = {"train": [], "validation": [], "test": []}
+    tested, chosen_by = _people(clips, test), _people(clips, validation)
     for utterance in clips.utterances:
         key = utterance.corpus, utterance.speaker
-        parts["test" if key in test else "validation" if key in validation else "train"].append(utterance)
+        if key in test:
+            parts["test"].append(utterance)
+        elif key in validation and utterance.person not in tested:
+            parts["validation"].append(utterance)
+        elif utterance.person not in tested | chosen_by:
+            parts["train"].append(utterance)
     return Fold(name, Splits(tuple(parts["train"]), tuple(parts["validation"]), tuple(parts["test"])))
+
+
+def _people(clips: Clips, keys: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Who the (corpus, speaker) are, over corpora."""
+    return {utterance.person for utterance in clips.utterances if (utterance.corpus, utterance.speaker) in keys}

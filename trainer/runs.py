@@ -15,13 +15,13 @@ import msgspec
 import numpy as np
 
 from monitor.errors import ConfigError, NoInputError
-from trainer.recipe import read_recipe
+from trainer.recipefile import read_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from trainer.material import Material
-    from trainer.recipe import Recipe
+    from trainer.recipefile import AnyRecipe
 
 _PACKAGES = ("ser-monitor", "numpy", "scipy", "tensorflow", "tensorflow-cpu", "keras", "python_speech_features", "soxr")
 
@@ -62,7 +62,7 @@ class RunFolder:
         """The figures of the trained network on the validation speakers; written last."""
         return self.root / "metrics.json"
 
-    def open(self, recipe: Recipe, material: Material) -> None:
+    def open(self, recipe: AnyRecipe, material: Material) -> None:
         """Make the folder, or go on in it.
 
         Raises:
@@ -80,7 +80,7 @@ class RunFolder:
         write_json(self.recipe, recipe)
         write_json(self.provenance, provenance(recipe, material))
 
-    def read_recipe(self) -> Recipe:
+    def read_recipe(self) -> AnyRecipe:
         """The recipe as it was trained.
 
         Raises:
@@ -91,7 +91,7 @@ class RunFolder:
         return read_recipe(self.recipe)
 
 
-def provenance(recipe: Recipe, material: Material) -> dict[str, Any]:
+def provenance(recipe: AnyRecipe, material: Material) -> dict[str, Any]:
     """All that a result hangs on, JSON-ready."""
     splits = material.splits
     return {

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from dummy_corpora import make_all
 
-from trainer.recipe import read_recipe
+from trainer.recipefile import read_recipe
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,15 @@ def test_every_speaker_is_tested_once(name):
     assert sorted(tested) == sorted(speaker_keys(given_clips.utterances))
 
 
+@pytest.mark.parametrize("name", HONEST)
+def test_who_speaks_and_sings_is_one_person(name):
+    given_clips = clips({"RAVDESS": ACTORS, "RAVDESS-song": ACTORS, "TESS": ("OAF",)})
+    for fold in divide(name, given_clips).folds:
+        train, validation, test = ({u.person for u in part} for part in vars_of(fold.splits))
+        assert not test & (train | validation)
+        assert not train & validation
+
+
 def test_the_published_folds():
     protocol = divide("ravdess-5fold", clips({"RAVDESS": ACTORS}))
     assert [{u.speaker for u in fold.splits.test} for fold in protocol.folds] == [set(fold) for fold in RAVDESS_TEST]

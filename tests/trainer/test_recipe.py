@@ -6,7 +6,7 @@ import pytest
 from monitor.errors import ConfigError, NoInputError
 from trainer.experiment import check_chains
 from trainer.labels import label_scheme
-from trainer.recipe import read_recipe, recipe_path
+from trainer.recipefile import read_recipe, recipe_path
 from trainer.runs import write_json
 
 PACKAGED = sorted(path.stem for path in (Path(str(files("trainer"))) / "recipes").glob("*.toml"))

@@ -28,7 +28,7 @@ STOPPED_AT_7 = """
 import sys
 from pathlib import Path
 from trainer.experiment import train_recipe
-from trainer.recipe import read_recipe
+from trainer.recipefile import read_recipe
 recipe, root, out = sys.argv[1:]
 try:
     train_recipe(read_recipe(Path(recipe)), Path(root), Path(out), should_stop=lambda step: step == 7)

@@ -1,7 +1,8 @@
 """Architectures: one file each, one registry line each.
 
 `build` returns the network behind the front-end: maps, float32 (batch, frames, filters), to logits (batch, labels).
-Front-end and softmax are put around it by `trainer.network.deployed`.
+Front-end and softmax are put around it by `trainer.network.deployed`. Under a recipe for whole clips it sees scaled
+features instead, see `trainer.examples`; pooled vectors as (batch, coefficients, 1).
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 ARCHITECTURES = {
     "timeconv": "trainer.architectures.timeconv",
     "residual": "trainer.architectures.residual",
+    "mlp": "trainer.architectures.mlp",
+    "conv1d": "trainer.architectures.conv1d",
+    "conv2d": "trainer.architectures.conv2d",
+    "resnet18": "trainer.architectures.resnet18",
+    "lightsernet": "trainer.architectures.lightsernet",
 }
 _T = TypeVar("_T")
 

@@ -1,0 +1,135 @@
+"""Trials: one recipe trained on one division of the clips, and its answers to the clips it is judged on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from monitor.errors import NoInputError
+from trainer.clipcache import clip_features
+from trainer.clipmodel import fit_model
+from trainer.cliprecipe import ClipRecipe
+from trainer.examples import Examples
+from trainer.experiment import interruptible, train_on
+from trainer.figures import Predictions, figures_of
+from trainer.labels import label_scheme
+from trainer.material import heard, labels_of
+from trainer.metrics import clip_averages
+from trainer.runs import RunFolder, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from trainer.clipcache import ClipFeatures
+    from trainer.corpora import Utterance
+    from trainer.material import Material
+    from trainer.recipe import Recipe
+    from trainer.recipefile import AnyRecipe
+
+
+class Trials(Protocol):
+    """Trains a recipe again and again."""
+
+    def predict(self, material: Material, folder: Path) -> Predictions:
+        """Train on the training clips of `material`, choose by the validation clips, and answer to the test clips.
+
+        Args:
+            material: the clips and their division.
+            folder: of the run; an interrupted one goes on.
+
+        Raises:
+            MonitorError: the recipe is refused, or clips are missing.
+            KeyboardInterrupt: stopped; the state is in `folder`.
+        """
+        ...
+
+
+def make_trials(recipe: AnyRecipe, seed: int, root: Path, cache: Path) -> Trials:
+    """Trials of `recipe` with the seed `seed`; features and augmentations are those of the recipe's own seed."""
+    if isinstance(recipe, ClipRecipe):
+        return ClipTrials(recipe, seed, root, cache)
+    return StreamTrials(recipe.replaced(seed=seed), root, cache)
+
+
+class ClipTrials:
+    """Of a recipe for whole clips."""
+
+    def __init__(self, recipe: ClipRecipe, seed: int, root: Path, cache: Path) -> None:
+        """Nothing is computed yet."""
+        self._recipe, self._root, self._cache = recipe, root, cache
+        self._seeded = recipe.replaced(seed=seed)
+
+    def predict(self, material: Material, folder: Path) -> Predictions:
+        """See `Trials`."""
+        run, splits = RunFolder(folder), material.splits
+        run.open(self._seeded, material)
+        train = self.training_examples(material)
+        of_validation = self._features(splits.validation)
+        validation = train.alike(*self._parts(of_validation)) if of_validation.utterances else None
+        with interruptible() as interrupted:
+            model = fit_model(self._seeded, train, validation, folder, lambda _: interrupted.is_set())
+        of_test = self._features(splits.test)
+        if not of_test.utterances:
+            raise NoInputError(f"{folder.name}: none of {len(splits.test)} test clips can be decoded; see above")
+        test = train.alike(*self._parts(of_test))
+        predictions = answers(of_test.utterances, self._recipe, model.posteriors(test))
+        write_json(run.metrics, {"test": figures_of(predictions)})
+        return predictions
+
+    def training_examples(self, material: Material) -> Examples:
+        """The training clips of `material` in all versions, as the model sees them."""
+        features = self._features(material.splits.train, augmented=True)
+        if not features.utterances:
+            raise NoInputError(f"{self._recipe.name}: no training clip can be decoded; see above")
+        return Examples(*self._parts(features), self._recipe.layout)
+
+    def _features(self, utterances: Sequence[Utterance], *, augmented: bool = False) -> ClipFeatures:
+        return clip_features(utterances, self._recipe, self._cache, augmented=augmented, root=self._root)
+
+    def _parts(self, features: ClipFeatures) -> tuple[list[NDArray[np.float32]], list[int], list[int]]:
+        """Features, number of the clip of each, label of each clip."""
+        numbered = [(values, i) for i, versions in enumerate(features.versions) for values in versions]
+        values, clips = zip(*numbered, strict=True)
+        return list(values), list(clips), labels_of(features.utterances, self._recipe)
+
+
+class StreamTrials:
+    """Of a recipe for the daemon's windows: clips are heard as the daemon would."""
+
+    def __init__(self, recipe: Recipe, root: Path, cache: Path) -> None:
+        """Nothing is computed yet."""
+        self._recipe, self._root, self._cache = recipe, root, cache
+
+    def predict(self, material: Material, folder: Path) -> Predictions:
+        """See `Trials`."""
+        run = RunFolder(folder)
+        if not run.metrics.exists():
+            train_on(material, self._recipe, self._root, run, cache=self._cache)
+        # TensorFlow.
+        from trainer import network  # noqa: PLC0415
+
+        utterances = material.splits.test
+        windows = heard(utterances, self._recipe, "test")
+        posteriors = network.posteriors_of(network.read_network(run.network), windows.windows)
+        return answers(
+            utterances,
+            self._recipe,
+            clip_averages(posteriors, windows.clip, windows.speech_ratios, len(utterances)),
+        )
+
+
+def answers(utterances: Sequence[Utterance], recipe: AnyRecipe, posteriors: NDArray[np.float64]) -> Predictions:
+    """Posteriors of clips, float64 (clips, labels), with all that is known of the clips; all have a label."""
+    return Predictions(
+        names=tuple(utterance.name for utterance in utterances),
+        corpus=tuple(utterance.corpus for utterance in utterances),
+        speakers=tuple(utterance.speaker for utterance in utterances),
+        genders=tuple(utterance.gender for utterance in utterances),
+        truth=np.array(labels_of(utterances, recipe), dtype=np.int64),
+        posteriors=posteriors,
+        labels=label_scheme(recipe.labels).labels,
+    )
