@@ -19,7 +19,7 @@ from trainer.material import Material, labelled
 from trainer.protocols import Clips, divide
 from trainer.runs import git_revision, versions, write_json
 from trainer.tables import table
-from trainer.trials import make_trials
+from trainer.trials import check_recipe, make_trials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +62,7 @@ def crossval(recipe: AnyRecipe, protocol_name: str, seeds: Sequence[int], places
         MonitorError: corpora are missing, or the recipe is refused.
         KeyboardInterrupt: stopped; the same call goes on.
     """
+    check_recipe(recipe)
     recipe, stand_in = present(recipe, places.root)
     material_of, protocol = divided(recipe, protocol_name, places.root)
     print(f"{recipe.name}: {protocol.caption}, {len(protocol.folds)} folds, seeds {' '.join(map(str, seeds))}")

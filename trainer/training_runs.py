@@ -11,7 +11,7 @@ from trainer.figures import figures_of
 from trainer.material import Material
 from trainer.recipe import Recipe
 from trainer.runs import RunFolder
-from trainer.trials import ClipTrials, make_trials
+from trainer.trials import ClipTrials, check_recipe, make_trials
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,7 @@ def train(recipe: AnyRecipe, root: Path, out: Path) -> None:
     if isinstance(recipe, Recipe):
         train_recipe(recipe, root, out)
         return
+    check_recipe(recipe)
     run = RunFolder(out)
     if run.metrics.exists() and run.read_recipe().digest() == recipe.digest():
         print(f"{out}: is finished; ask it with ser-train evaluate {out} FILES, or name another folder with --out")
@@ -53,6 +54,7 @@ def find_rate(recipe: AnyRecipe, root: Path, out: Path) -> None:
         raise ConfigError(
             f"recipe '{recipe.name}' has no network for whole clips; wanted the tables architecture and fit"
         )
+    check_recipe(recipe)
     from trainer.labels import label_scheme  # noqa: PLC0415
     from trainer.plots import drawn  # noqa: PLC0415
     from trainer.plots.style import save  # noqa: PLC0415

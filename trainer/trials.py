@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from monitor.errors import NoInputError
+from trainer.architectures import check_architecture
+from trainer.augment import clip_chain
+from trainer.baselines import make_baseline
 from trainer.clipcache import clip_features
 from trainer.clipmodel import fit_model
 from trainer.cliprecipe import ClipRecipe
 from trainer.examples import Examples
-from trainer.experiment import interruptible, train_on
+from trainer.experiment import check_chains, interruptible, train_on
+from trainer.features import make_feature
 from trainer.figures import Predictions, figures_of
 from trainer.labels import label_scheme
 from trainer.material import heard, labels_of
@@ -53,6 +57,26 @@ def make_trials(recipe: AnyRecipe, seed: int, root: Path, cache: Path) -> Trials
     if isinstance(recipe, ClipRecipe):
         return ClipTrials(recipe, seed, root, cache)
     return StreamTrials(recipe.replaced(seed=seed), root, cache)
+
+
+def check_recipe(recipe: AnyRecipe) -> None:
+    """Refuse a recipe whose registry entries are not valid before anything is computed.
+
+    Raises:
+        ConfigError: naming the entry.
+    """
+    scheme = label_scheme(recipe.labels)
+    if not isinstance(recipe, ClipRecipe):
+        check_chains(recipe)
+        return
+    for settings in recipe.features:
+        make_feature(settings)
+    for chain in recipe.augment:
+        clip_chain(chain, None)
+    if recipe.baseline is not None:
+        make_baseline(recipe.baseline, recipe.seed, len(scheme.labels))
+    elif recipe.architecture is not None:
+        check_architecture(recipe.architecture)
 
 
 class ClipTrials:

@@ -47,11 +47,21 @@ def build_architecture(settings: Settings, input_shape: tuple[int, int], n_class
     Raises:
         ConfigError: it is unknown, or a setting is not valid.
     """
+    check_architecture(settings)
+    name = str(settings.get("name"))
+    build: Build = import_module(ARCHITECTURES[name]).build
+    return build(input_shape, n_classes, {key: value for key, value in settings.items() if key != "name"})
+
+
+def check_architecture(settings: Settings) -> None:
+    """Refuse a name that is not registered, without TensorFlow; the rest is refused when the network is built.
+
+    Raises:
+        ConfigError: it is unknown.
+    """
     name = str(settings.get("name"))
     if name not in ARCHITECTURES:
         raise ConfigError(f"architecture '{name}' is unknown; known: {', '.join(ARCHITECTURES)}")
-    build: Build = import_module(ARCHITECTURES[name]).build
-    return build(input_shape, n_classes, {key: value for key, value in settings.items() if key != "name"})
 
 
 def typed_params(params: Settings, kind: type[_T]) -> _T:

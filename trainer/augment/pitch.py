@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import librosa
 import msgspec
 import numpy as np
+from librosa.effects import pitch_shift
 from msgspec import Meta
 
 from trainer.recipe import Share
@@ -52,11 +52,11 @@ class Pitch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             return _signalsmith(samples, rate_hz, semitones)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="n_fft=")
-            return np.asarray(librosa.effects.pitch_shift(samples, sr=rate_hz, n_steps=semitones), np.float32)
+            return np.asarray(pitch_shift(samples, sr=rate_hz, n_steps=semitones), np.float32)
 
 
 def _signalsmith(samples: NDArray[np.float32], rate_hz: int, semitones: float) -> NDArray[np.float32]:
-    from audiomentations import PitchShift  # type: ignore[import-untyped]  # noqa: PLC0415 - it takes a second to import
+    from audiomentations import PitchShift  # noqa: PLC0415 - it takes a second to import
 
     # With nothing to choose from, its own random numbers decide nothing.
     return np.asarray(PitchShift(semitones, semitones, method="signalsmith_stretch", p=1.0)(samples, rate_hz))

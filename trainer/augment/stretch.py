@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Literal
 
-import librosa
 import msgspec
 import numpy as np
+from librosa.effects import time_stretch
 
 from trainer.augment.speed import Factor
 from trainer.recipe import Share
@@ -50,11 +50,11 @@ class Stretch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             return _signalsmith(samples, rate_hz, factor)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="n_fft=")
-            return np.asarray(librosa.effects.time_stretch(samples, rate=factor), np.float32)
+            return np.asarray(time_stretch(samples, rate=factor), np.float32)
 
 
 def _signalsmith(samples: NDArray[np.float32], rate_hz: int, factor: float) -> NDArray[np.float32]:
-    from audiomentations import TimeStretch  # type: ignore[import-untyped]  # noqa: PLC0415 - it takes a second to import
+    from audiomentations import TimeStretch  # noqa: PLC0415 - it takes a second to import
 
     # With nothing to choose from, its own random numbers decide nothing.
     stretch = TimeStretch(factor, factor, leave_length_unchanged=False, method="signalsmith_stretch", p=1.0)

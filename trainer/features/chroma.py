@@ -37,4 +37,4 @@ class Chroma(Stft, frozen=True, forbid_unknown_fields=True, kw_only=True):
         spectrogram = magnitudes if self.from_magnitudes else np.square(magnitudes)
         with quiet():
             chroma = librosa.feature.chroma_stft(S=spectrogram, sr=rate_hz, n_chroma=self.n_chroma)
-        return chroma.T.astype(np.float32)
+        return np.asarray(chroma.T, np.float32)

@@ -52,4 +52,4 @@ class Contrast(Stft, frozen=True, forbid_unknown_fields=True, kw_only=True):
             contrast = librosa.feature.spectral_contrast(
                 S=self.magnitudes(samples), sr=rate_hz, n_bands=self.n_bands, fmin=self.low_hz, quantile=self.quantile
             )
-        return contrast.T.astype(np.float32)
+        return np.asarray(contrast.T, np.float32)

@@ -56,7 +56,7 @@ class Egemaps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 @cache
 def _extractor(level: str) -> Any:
     try:
-        import opensmile  # type: ignore[import-untyped]  # noqa: PLC0415 - an optional extra
+        import opensmile  # noqa: PLC0415 - an optional extra
     except ImportError as error:
         raise MissingDependencyError(_EXTRA, error) from None
     levels = {

@@ -73,11 +73,11 @@ def _best_peaks(
     lags = np.arange(first, first + centre.shape[1])
     cost = _OCTAVE_COST * np.log2(low_hz * lags / rate_hz)
     is_peak = (centre > left) & (centre >= right) & (centre > 0)
-    at = np.argmax(np.where(is_peak, centre - cost, -np.inf), axis=1)
-    rows = np.arange(len(centre))
-    left, centre, right = left[rows, at], centre[rows, at], right[rows, at]
     curvature = left - 2 * centre + right
-    shift = np.divide(left - right, 2 * curvature, out=np.zeros(len(at)), where=curvature < 0)
-    found = is_peak[rows, at]
+    shift = np.divide(left - right, 2 * curvature, out=np.zeros_like(centre), where=curvature < 0)
+    # Peaks are compared by their true heights: of a high voice, the period seldom falls on a sample, its double does.
     height = np.minimum(centre - (left - right) * shift / 4, 1)
-    return np.where(found, lags[at] + shift, 0), np.where(found, height, 0)
+    at = np.argmax(np.where(is_peak, height - cost, -np.inf), axis=1)
+    rows = np.arange(len(centre))
+    found = is_peak[rows, at]
+    return np.where(found, lags[at] + shift[rows, at], 0), np.where(found, height[rows, at], 0)

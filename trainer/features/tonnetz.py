@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import librosa
 import msgspec
 import numpy as np
+from librosa.effects import harmonic
 
 from trainer.features.stft import quiet
 from trainer.recipe import Count
@@ -40,8 +41,8 @@ class Tonnetz(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             ConfigError: the constant-Q transform reaches above half the rate.
         """
         with quiet():
-            sung = librosa.effects.harmonic(samples) if self.harmonic else samples
+            sung = harmonic(samples) if self.harmonic else samples
             of = librosa.feature.chroma_cqt if self.chroma == "cqt" else librosa.feature.chroma_stft
             chroma = of(y=sung, sr=rate_hz, hop_length=self.hop_samples)
             centroids = librosa.feature.tonnetz(chroma=chroma, sr=rate_hz)
-        return centroids.T.astype(np.float32)
+        return np.asarray(centroids.T, np.float32)
