@@ -5,6 +5,7 @@ Every protocol turns the clips of a recipe into folds; a fold has clips to train
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ RAVDESS_TEST = (
 proposal for multimodal emotion recognition using aural transformers and action units on RAVDESS, Sensors 21(22)."""
 RAVDESS_VALIDATION = (("03", "06"), ("10", "11"), ("08", "17"), ("01", "14"), ("02", "05"))
 _N_FOLDS = 5
+_N_PARTS = 3
+"""Of a fold: training, validation, test."""
 _RANDOM_TEST = 0.2
 _RANDOM_VALIDATION = 0.125
 
@@ -74,10 +77,10 @@ class Clips:
 
 
 def holdout(clips: Clips) -> tuple[list[Fold], list[str]]:
-    """The speakers that the recipe names; where it names none, the first of five folds of speakers."""
+    """The speakers that the recipe names; where it names none, a fifth of all, and a fifth to choose by."""
     if not any(use.test for use in clips.uses.values()):
-        folds, notes = group_5fold(clips)
-        return [Fold("holdout", folds[0].splits)], notes
+        n_groups = max(min(_N_FOLDS, len({utterance.person for utterance in clips.utterances})), _N_PARTS)
+        return [Fold("holdout", _grouped(clips, n_groups)[0].splits)], []
     return [Fold("holdout", split(clips.utterances, clips.uses))], []
 
 
@@ -87,7 +90,7 @@ def leave_one_speaker_out(clips: Clips) -> tuple[list[Fold], list[str]]:
     speakers = _speakers(clips)
     for corpus, names in speakers.items():
         for i, name in enumerate(names):
-            following = {names[(i + 1) % len(names)]} if len(names) > 2 else set()  # noqa: PLR2004 - one of each part
+            following = {names[(i + 1) % len(names)]} if len(names) >= _N_PARTS else set()
             chosen_by = {(corpus, other) for other in following}
             folds.append(_fold(f"{corpus}-{name}", clips, {(corpus, name)}, chosen_by))
     return folds, []
@@ -95,18 +98,7 @@ def leave_one_speaker_out(clips: Clips) -> tuple[list[Fold], list[str]]:
 
 def group_5fold(clips: Clips) -> tuple[list[Fold], list[str]]:
     """Five groups of speakers with labels in like shares; chosen by the next group."""
-    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415 - heavy
-
-    groups = ["/".join(utterance.person) for utterance in clips.utterances]
-    n_speakers = len(set(groups))
-    if n_speakers < _N_FOLDS:
-        raise NoInputError(f"{n_speakers} speakers are here, wanted {_N_FOLDS} or more; take another protocol")
-    divider = StratifiedGroupKFold(_N_FOLDS, shuffle=True, random_state=clips.seed)
-    parts = [
-        {(clips.utterances[i].corpus, clips.utterances[i].speaker) for i in numbers}
-        for _, numbers in divider.split(clips.utterances, clips.labels, groups)
-    ]
-    return [_fold(f"fold-{i + 1}", clips, parts[i], parts[(i + 1) % _N_FOLDS]) for i in range(_N_FOLDS)], []
+    return _grouped(clips, _N_FOLDS), []
 
 
 def ravdess_5fold(clips: Clips) -> tuple[list[Fold], list[str]]:
@@ -153,12 +145,8 @@ def leave_one_corpus_out(clips: Clips) -> tuple[list[Fold], list[str]]:
 
 def random_clips(clips: Clips) -> tuple[list[Fold], list[str]]:
     """One fifth of the clips, whoever speaks: what most figures in circulation were measured by."""
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - heavy
-
-    numbers = list(range(len(clips.utterances)))
-    rest, test = train_test_split(numbers, test_size=_RANDOM_TEST, random_state=clips.seed, stratify=clips.labels)
-    labels = [clips.labels[i] for i in rest]
-    train, validation = train_test_split(rest, test_size=_RANDOM_VALIDATION, random_state=clips.seed, stratify=labels)
+    rest, test = _drawn(clips, range(len(clips.utterances)), _RANDOM_TEST)
+    train, validation = _drawn(clips, rest, _RANDOM_VALIDATION)
     return [Fold("random", Splits(clips.of(train), clips.of(validation), clips.of(test)))], []
 
 
@@ -200,6 +188,39 @@ def divide(name: str, clips: Clips) -> Protocol:
         if not fold.splits.train or not fold.splits.test:
             raise NoInputError(f"{name}, {fold.name}: nothing to train or to test on; wanted more speakers")
     return Protocol(name, leak, tuple(folds), tuple(notes))
+
+
+def _drawn(clips: Clips, numbers: Sequence[int], share: float) -> tuple[list[int], list[int]]:
+    """Numbers of clips without and with `share` of them, by label where there are enough of each."""
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - heavy
+
+    labels = [clips.labels[i] for i in numbers]
+    n_drawn = round(share * len(numbers))
+    enough = min(Counter(labels).values()) > 1 and min(n_drawn, len(numbers) - n_drawn) >= len(set(labels))
+    rest, drawn = train_test_split(
+        list(numbers), test_size=max(n_drawn, 1), random_state=clips.seed, stratify=labels if enough else None
+    )
+    return rest, drawn
+
+
+def _grouped(clips: Clips, n_groups: int) -> list[Fold]:
+    """Each of `n_groups` groups of speakers once.
+
+    Raises:
+        NoInputError: there are fewer speakers.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415 - heavy
+
+    people = ["/".join(utterance.person) for utterance in clips.utterances]
+    n_people = len(set(people))
+    if n_people < n_groups:
+        raise NoInputError(f"{n_people} speakers are here, wanted {n_groups} or more; take another protocol")
+    divider = StratifiedGroupKFold(n_groups, shuffle=True, random_state=clips.seed)
+    groups = [
+        {(clips.utterances[i].corpus, clips.utterances[i].speaker) for i in numbers}
+        for _, numbers in divider.split(clips.utterances, clips.labels, people)
+    ]
+    return [_fold(f"fold-{i + 1}", clips, groups[i], groups[(i + 1) % n_groups]) for i in range(n_groups)]
 
 
 def _of_ravdess(actors: Sequence[str]) -> set[tuple[str, str]]:

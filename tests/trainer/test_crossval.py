@@ -1,0 +1,247 @@
+"""Cross-validation, comparison, pictures and questions: every verb on tiny corpora, as a user calls it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainer.cli import main
+from trainer.compare import results_table
+from trainer.figures import figures_of, read_predictions
+from trainer.pictures import _OF
+from trainer.plots import PLOTS
+
+VECTORS = """
+schema = 1
+kind = "clip"
+name = "vectors"
+labels = { neutral = "calm", sad = "calm", happy = "lively", angry = "lively", fear = "lively" }
+[corpora.RAVDESS]
+[clip]
+rate_hz = 16000
+[[features]]
+name = "mfcc"
+n_mfcc = 13
+[layout]
+pooled = true
+[baseline]
+name = "svm"
+[headline]
+value = 0.9
+source = "a test"
+"""
+PICTURES = """
+schema = 1
+kind = "clip"
+name = "pictures"
+labels = "gender-emotion-14"
+augment = [[{ name = "inject" }]]
+[corpora.RAVDESS]
+[clip]
+rate_hz = 16000
+seconds = 1.0
+[[features]]
+name = "mel"
+n_mels = 20
+values = "db"
+[layout]
+scaling = "standard-global"
+[architecture]
+name = "conv1d"
+convolutions = [{ filters = 8, kernel = 5, pool = 4 }]
+[fit]
+epochs = 3
+batch_size = 8
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, corpora_root):
+    """A folder with recipes, in which results of earlier tests of this file are found again."""
+    folder = tmp_path_factory.mktemp("experiments")
+    (folder / "vectors.toml").write_text(VECTORS)
+    (folder / "pictures.toml").write_text(PICTURES)
+    return folder
+
+
+@pytest.fixture
+def call(place, corpora_root, monkeypatch, capsys):
+    """Calls a verb in that folder; what it printed."""
+    monkeypatch.chdir(place)
+
+    def called(verb, *words, code=0, corpora=True):
+        data = ["--data", str(corpora_root)] if corpora else []
+        assert main([verb, *map(str, words), *data]) == code
+        printed = capsys.readouterr()
+        return printed.out + printed.err
+
+    return called
+
+
+def test_every_fold_is_trained_once_and_found_again(call, place):
+    printed = call("crossval", "vectors.toml", "--protocol", "loso")
+    assert "loso (speaker-independent), 4 folds" in printed
+    result = json.loads((place / "runs/vectors/loso/crossval.json").read_text())
+    assert result["leak"] == ""
+    assert result["folds"] == [f"RAVDESS-{actor:02d}" for actor in range(1, 5)]
+    predictions = read_predictions(place / "runs/vectors/loso/predictions-seed-0.npz")
+    assert sorted(set(predictions.speakers)) == ["01", "02", "03", "04"]
+    assert len(predictions.names) == len(set(predictions.names))
+    figures = figures_of(predictions)
+    assert result["seeds"]["0"]["uar"] == pytest.approx(figures["uar"])
+    of_folds = [fold["uar"] for fold in figures["per_fold"].values()]
+    assert result["uar"] == pytest.approx(np.mean(of_folds))
+    trials = sorted((place / "runs/vectors/loso/seed-0").glob("*/predictions.npz"))
+    before = [path.stat().st_mtime_ns for path in trials]
+    assert len(trials) == 4
+    call("crossval", "vectors.toml", "--protocol", "loso")
+    assert [path.stat().st_mtime_ns for path in trials] == before
+
+
+def test_the_published_folds_say_who_is_not_here(call, place):
+    printed = call("crossval", "vectors.toml", "--protocol", "ravdess-5fold")
+    assert "fold 3 left out: actors" in printed
+    notes = json.loads((place / "runs/vectors/ravdess-5fold/crossval.json").read_text())["notes"]
+    assert any("fold 2 left out" in note for note in notes)
+
+
+def test_a_leak_is_said_wherever_the_figure_is(call, place):
+    printed = call("crossval", "vectors.toml", "--protocol", "random")
+    assert printed.count("LEAKY: every speaker is on both sides") == 2
+    assert json.loads((place / "runs/vectors/random/crossval.json").read_text())["leak"]
+
+
+def test_several_seeds_give_a_spread(call, place):
+    call("crossval", "pictures.toml", "--protocol", "random", "--seeds", "2")
+    result = json.loads((place / "runs/pictures/random/crossval.json").read_text())
+    assert list(result["seeds"]) == ["0", "1"]
+    assert result["uar"] == pytest.approx(np.mean([one["uar_fold_mean"] for one in result["seeds"].values()]))
+    assert result["uar_deviation"] is not None
+    # Gender and emotion apart.
+    assert len(result["emotion_alone"]) == 2
+    assert set(result["emotion_alone"][0]["labels"]) < {
+        "neutral",
+        "happy",
+        "sad",
+        "angry",
+        "fear",
+        "disgust",
+        "surprise",
+    }
+
+
+def test_systems_side_by_side(call, place):
+    printed = call("compare", "vectors.toml", "pictures.toml", "--protocol", "loso", "--docs", "docs")
+    rows = json.loads((place / "runs/compare.json").read_text())["systems"]
+    assert [row["name"] for row in rows] == ["vectors", "pictures"]
+    assert rows[0]["headline"]["value"] == 0.9
+    assert rows[0]["own"]["protocol"] == "random"
+    page = (place / "docs/results.md").read_text()
+    assert results_table(rows) in page
+    assert results_table(rows) in printed
+    assert "ser-train compare vectors.toml pictures.toml --protocol loso --seeds 1" in page
+    assert (place / "docs/results.svg").read_text().startswith("<?xml")
+    # The same figures as by crossval alone.
+    alone = json.loads((place / "runs/vectors/loso/crossval.json").read_text())
+    assert rows[0]["independent"]["uar"] == alone["uar"]
+
+
+def test_a_corpus_that_is_not_here_has_a_stand_in_and_says_so(call, place, tmp_path):
+    path = tmp_path / "away.toml"
+    path.write_text(VECTORS.replace("[corpora.RAVDESS]", "[corpora.CREMA-D]").replace("vectors", "away"))
+    assert "no such folder" in call("crossval", path, code=66)
+    path.write_text(path.read_text().replace("schema = 1", 'schema = 1\nstand_in = "RAVDESS"'))
+    printed = call("crossval", path, "--protocol", "random")
+    assert "on RAVDESS: the audio of CREMA-D is not here" in printed
+    assert json.loads((place / "runs/away/random/crossval.json").read_text())["corpora"] == ["RAVDESS"]
+
+
+@pytest.mark.parametrize("name", ["vectors", "pictures"])
+def test_a_trained_run_answers_to_recordings(call, place, corpora_root, name):
+    printed = call("train", f"{name}.toml", "--out", f"runs/{name}-alone")
+    assert "never heard before" in printed
+    clip = next((corpora_root / "RAVDESS").rglob("*.wav"))
+    answer = call("evaluate", f"runs/{name}-alone", clip, corpora=False)
+    shares = [float(cell) for cell in answer.splitlines()[-1].split("|")[3:-1]]
+    assert clip.name in answer
+    assert sum(shares) == pytest.approx(100, abs=1)
+    assert "is finished" in call("train", f"{name}.toml", "--out", f"runs/{name}-alone")
+    assert "cannot be decoded" in call("evaluate", f"runs/{name}-alone", f"{name}.toml", code=65, corpora=False)
+    assert "for whole clips" in call("export", f"runs/{name}-alone", code=78)
+
+
+@pytest.mark.parametrize("name", [name for name in PLOTS if name != "rates"])
+def test_every_plot_is_drawn(call, place, name):
+    sources = {
+        "training": ["runs/pictures/random/seed-0/random"],
+        "comparison": ["runs"],
+        **{one: ["runs/pictures/random"] for one in ("confusion", "reliability", "speakers", "embedding")},
+    }.get(name, [])
+    call("plot", name, *sources, "--recipe", "pictures.toml", "--out", "plots")
+    assert (place / f"plots/{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_plots_are_listed_with_what_they_need(call):
+    printed = call("plot", "list", corpora=False)
+    assert all(name in printed for name in PLOTS)
+    assert set(_OF) == set(PLOTS)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["confusion"], 66, "found 0 sources, wanted one"),
+        (["confusion", "docs"], 66, "no predictions here"),
+        (["training", "docs"], 66, "log"),
+        (["comparison", "docs"], 66, "ser-train compare"),
+        (["nonsense"], 78, "known: classes"),
+        (["rates"], 66, "--find-rate"),
+    ],
+)
+def test_a_plot_that_cannot_be_drawn_says_what_it_wants(call, words, code, message):
+    assert message in call("plot", *words, code=code)
+
+
+def test_a_rate_is_found(call, place):
+    printed = call("train", "pictures.toml", "--find-rate", "--out", "rate")
+    assert "the loss falls fastest at a rate of" in printed
+    assert (place / "rate/rates.png").is_file()
+    assert "no network for whole clips" in call("train", "vectors.toml", "--find-rate", code=78)
+
+
+def test_killed_in_the_middle_and_called_again_it_gives_the_same_figures(call, place, corpora_root):
+    """With SIGKILL, in the second epoch of the first trial."""
+    (place / "long.toml").write_text(PICTURES.replace("epochs = 3", "epochs = 12").replace('"pictures"', '"long"'))
+    words = ["crossval", "long.toml", "--protocol", "random", "--data", str(corpora_root)]
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd() if (Path.cwd() / "trainer").is_dir() else ROOT)}
+    broken = subprocess.Popen(
+        [sys.executable, "-m", "trainer.cli", *words, "--out", "broken"],
+        cwd=place,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    log, deadline = place / "broken/random/seed-0/random/log.jsonl", time.monotonic() + 60
+    while not (log.exists() and len(log.read_text().splitlines()) >= 2):
+        assert time.monotonic() < deadline
+        assert broken.poll() is None
+        time.sleep(0.01)
+    broken.send_signal(signal.SIGKILL)
+    broken.wait()
+    assert not (place / "broken/random/crossval.json").exists()
+    call("crossval", "long.toml", "--protocol", "random", "--out", "broken")
+    call("crossval", "long.toml", "--protocol", "random", "--out", "whole")
+    first, second = (
+        read_predictions(place / f"{folder}/random/predictions-seed-0.npz") for folder in ("broken", "whole")
+    )
+    np.testing.assert_allclose(first.posteriors, second.posteriors, atol=1e-5)
+    assert figures_of(first)["uar"] == figures_of(second)["uar"]
+
+
+ROOT = Path(__file__).parents[2]
