@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
-
-# Before TensorFlow is loaded: its banner about CPU instructions and GPUs that are not there.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 try:
     import keras

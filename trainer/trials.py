@@ -91,6 +91,8 @@ class ClipTrials:
         """See `Trials`."""
         run, splits = RunFolder(folder), material.splits
         run.open(self._seeded, material)
+        # All at once, so that processes are started once; below they are read again.
+        self._features(list(dict.fromkeys([*splits.train, *splits.validation, *splits.test])))
         train = self.training_examples(material)
         of_validation = self._features(splits.validation)
         validation = train.alike(*self._parts(of_validation)) if of_validation.utterances else None

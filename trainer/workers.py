@@ -14,7 +14,8 @@ from tqdm import tqdm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-MAX_WORKERS = 2
+MAX_WORKERS = 8
+"""As many as there are cores, but each needs some hundred megabytes."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _T = TypeVar("_T")
 _R = TypeVar("_R")
