@@ -1,7 +1,7 @@
 """Cross-validation: a recipe on every fold of a protocol, with one or more seeds; each trial can be resumed.
 
 `OUT/seed-0/fold-1/`: one trial, a run folder with `predictions.npz` of its test clips. `OUT/crossval.json`: the figures
-of all, `OUT/predictions-seed-0.npz`: every test clip's answer.
+of all, `OUT/predictions-seed-0.npz`: every test clip's answer; pictures of the first seed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from trainer.figures import collapsed, figures_of, joined, read_predictions
 from trainer.labels import label_scheme
 from trainer.material import Material, labelled
 from trainer.protocols import Clips, divide
+from trainer.runpictures import draw_answers
 from trainer.runs import git_revision, versions, write_json
 from trainer.tables import table
 from trainer.trials import check_recipe, make_trials
@@ -70,6 +71,7 @@ def crossval(recipe: AnyRecipe, protocol_name: str, seeds: Sequence[int], places
         print(f"  {note}")
     pooled = {seed: _seed(recipe, seed, protocol, material_of, places) for seed in seeds}
     result = _result(recipe, protocol, pooled, stand_in)
+    draw_answers(next(iter(pooled.values())), places.out)
     write_json(places.out / RESULT, result)
     print(summary(result))
     return result

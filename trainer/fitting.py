@@ -217,7 +217,7 @@ class _Fitting:
             _assign(body.variables, self._best_variables)
             kept = self._best_epoch
         self._train.scaler.write(self._out / "scaler.npz")
-        deployed = keras.Model(body.inputs, keras.layers.Softmax()(body.outputs[0]), name=self._name.replace("-", "_"))
+        deployed = keras.Model(body.input, keras.layers.Softmax()(body.output), name=self._name.replace("-", "_"))
         unfinished = self._out / "unfinished.keras"
         deployed.save(unfinished)
         unfinished.replace(self._out / "model.keras")

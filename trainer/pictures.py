@@ -13,12 +13,12 @@ from trainer.audio import read_samples
 from trainer.augment import CLIP, clip_chain
 from trainer.compare import METRIC, systems_of
 from trainer.compare import RESULT as COMPARISON
-from trainer.figures import figures_of, joined, read_predictions
+from trainer.figures import joined, read_predictions
 from trainer.labels import label_scheme
 from trainer.material import labelled
-from trainer.metrics import reliability
 from trainer.plots import DESCRIPTIONS, PLOTS, drawn
 from trainer.recipefile import find_recipes
+from trainer.runpictures import LOG, inputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -145,7 +145,7 @@ def _augmentation(wanted: Wanted) -> dict[str, Any]:
 def _training(wanted: Wanted) -> dict[str, Any]:
     from trainer.plots.training import read_log  # noqa: PLC0415 - matplotlib
 
-    return {"records": read_log(_one(wanted, "the folder of a run") / "log.jsonl")}
+    return {"records": read_log(_one(wanted, "the folder of a run") / LOG)}
 
 
 def _rates(wanted: Wanted) -> dict[str, Any]:
@@ -153,25 +153,8 @@ def _rates(wanted: Wanted) -> dict[str, Any]:
     raise NoInputError(f"rates are measured by a training: ser-train train {wanted.recipe.name} --find-rate")
 
 
-def _confusion(wanted: Wanted) -> dict[str, Any]:
-    predictions = _predictions(wanted)
-    return {"confusion": figures_of(predictions)["confusion"], "labels": predictions.labels}
-
-
-def _reliability(wanted: Wanted) -> dict[str, Any]:
-    predictions = _predictions(wanted)
-    return {"bins": reliability(predictions.truth, predictions.posteriors)}
-
-
-def _speakers(wanted: Wanted) -> dict[str, Any]:
-    predictions = _predictions(wanted)
-    figures = figures_of(predictions)
-    return {
-        "speakers": figures["per_speaker"],
-        "uar": figures["uar"],
-        "interval": figures["uar_interval"],
-        "chance": 1 / len(predictions.labels),
-    }
+def _answers(name: str) -> Callable[[Wanted], dict[str, Any]]:
+    return lambda wanted: inputs_of(name, _predictions(wanted))
 
 
 def _embedding(wanted: Wanted) -> dict[str, Any]:
@@ -210,10 +193,10 @@ _OF: Mapping[str, tuple[Callable[[Wanted], dict[str, Any]], str]] = {
     "augmentation": (_augmentation, "a recording, or a clip of the recipe's corpora"),
     "training": (_training, "the folder of a run"),
     "rates": (_rates, "ser-train train --find-rate"),
-    "confusion": (_confusion, _RUN),
-    "reliability": (_reliability, _RUN),
+    "confusion": (_answers("confusion"), _RUN),
+    "reliability": (_answers("reliability"), _RUN),
     "embedding": (_embedding, _RUN),
-    "speakers": (_speakers, _RUN),
+    "speakers": (_answers("speakers"), _RUN),
     "comparison": (_comparison, "the folder of ser-train compare"),
 }
 """Plot to the function that fetches its inputs, and what it is drawn of."""

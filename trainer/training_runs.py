@@ -10,6 +10,7 @@ from trainer.experiment import CACHE, train_recipe
 from trainer.figures import figures_of
 from trainer.material import Material
 from trainer.recipe import Recipe
+from trainer.runpictures import draw_answers, draw_training
 from trainer.runs import RunFolder
 from trainer.trials import ClipTrials, check_recipe, make_trials
 
@@ -29,6 +30,7 @@ def train(recipe: AnyRecipe, root: Path, out: Path) -> None:
     """
     if isinstance(recipe, Recipe):
         train_recipe(recipe, root, out)
+        draw_training(out)
         return
     check_recipe(recipe)
     run = RunFolder(out)
@@ -38,6 +40,8 @@ def train(recipe: AnyRecipe, root: Path, out: Path) -> None:
     material = _held_out(recipe, root)
     predictions = make_trials(recipe, recipe.seed, root, CACHE).predict(material, out)
     predictions.save(out / PREDICTIONS)
+    draw_answers(predictions, out)
+    draw_training(out)
     figures = figures_of(predictions)
     print(f"{recipe.name}: UAR {100 * figures['uar']:.1f} %, WAR {100 * figures['war']:.1f} % on", end=" ")
     print(f"{figures['clips']} clips of {figures['speakers']} speakers never heard before; {out}: written")
