@@ -129,6 +129,19 @@ def test_several_seeds_give_a_spread(call, place):
     assert result["emotion_alone"][0]["labels"] == list(label_scheme("emotion-7").labels)
 
 
+def test_a_recipe_for_the_daemon_is_cross_validated_through_its_own_windows(call, place, tiny_path):
+    printed = call("crossval", tiny_path, "--protocol", "holdout", "--out", "stream")
+    assert "holdout (speaker-independent), 1 folds" in printed
+    folder = place / "stream/holdout/seed-0/holdout"
+    assert (folder / "model.keras").is_file()
+    tested = json.loads((folder / "provenance.json").read_text())["speakers"]
+    predictions = read_predictions(folder / "predictions.npz")
+    assert set(predictions.speaker_keys) == {
+        f"{corpus}/{speaker}" for corpus, parts in tested.items() for speaker in parts.get("test", [])
+    }
+    assert set(predictions.corpus) == {"RAVDESS", "EmoDB", "nEMO"}
+
+
 def test_systems_side_by_side(call, place):
     printed = call("compare", "vectors.toml", "pictures.toml", "--protocol", "loso", "--docs", "docs")
     rows = json.loads((place / "runs/compare.json").read_text())["systems"]
