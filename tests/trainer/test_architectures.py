@@ -54,7 +54,7 @@ def described(name, params, shape, n_labels):
         "input": model.input_shape,
         "output": model.output_shape,
         "trainable": sum(int(variable.value.shape.num_elements()) for variable in model.trainable_variables),
-        "negative": bool((model(keras.random.normal((4, *shape))).numpy() < 0).any()),
+        "negative": bool((model(keras.random.normal((4, *shape)), training=False).numpy() < 0).any()),
         "activation": getattr(getattr(model.layers[-1], "activation", None), "__name__", ""),
     }
 
@@ -103,7 +103,7 @@ def difference_in_tflite(name, params):
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], maps)
     interpreter.invoke()
     found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    return float(np.abs(found - model(maps).numpy()).max())
+    return float(np.abs(found - model(maps, training=False).numpy()).max())
 
 
 def refusal(name, params):

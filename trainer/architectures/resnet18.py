@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import keras
 import msgspec
-from keras import layers
+from keras import layers, ops
 from msgspec import Meta
 
 from trainer.architectures import typed_params
@@ -44,7 +44,8 @@ def build(input_shape: tuple[int, int], n_classes: int, params: Settings) -> Any
     maps = keras.Input(input_shape)
     x = as_image(maps, mean_removed=False)
     if own.side:
-        x = layers.Resizing(own.side, own.side)(x)
+        # Not layers.Resizing: where nobody says, it puts all layers behind it into training.
+        x = ops.image.resize(x, (own.side, own.side))
     x = layers.ReLU()(_convolved(x, own.width, 7, 2))
     x = layers.MaxPooling2D(3, 2, padding="same")(x)
     for stage in range(_STAGES):
