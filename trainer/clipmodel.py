@@ -11,6 +11,7 @@ from monitor.errors import ModelError, NoInputError
 from trainer.baselines import Baseline, make_baseline
 from trainer.examples import Examples, Scaler
 from trainer.labels import label_scheme
+from trainer.quiet import load_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -79,7 +80,8 @@ def fit_model(
     """
     n_labels = len(label_scheme(recipe.labels).labels)
     if recipe.baseline is None:
-        # TensorFlow: loaded only where a network is trained.
+        load_tensorflow()
+        # Only where a network is trained.
         from trainer.fitting import fit_network  # noqa: PLC0415
 
         return fit_network(recipe, train, validation, n_labels, out, should_stop)
@@ -104,6 +106,7 @@ def read_model(recipe: ClipRecipe, out: Path) -> ClipModel:
         ModelError: a file is damaged.
     """
     if recipe.baseline is None:
+        load_tensorflow()
         from trainer.fitting import read_fitted  # noqa: PLC0415 - TensorFlow
 
         return read_fitted(out)

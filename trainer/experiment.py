@@ -16,6 +16,7 @@ from trainer.cache import cached_copies
 from trainer.dataset import Batches
 from trainer.labels import label_scheme
 from trainer.material import gather, heard
+from trainer.quiet import load_tensorflow
 from trainer.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ def _trainer(recipe: Recipe, root: Path, run: RunFolder, material: Material, cac
     splits = material.splits
     copies = cached_copies(splits.train, recipe, root, cache)
     windows = heard(splits.validation, recipe, "validation")
-    # TensorFlow: loaded only now, when the features are there.
+    # Only now, when the features are there.
+    load_tensorflow()
     from trainer import network, training  # noqa: PLC0415
 
     layer = network.front_end(recipe.front_end, cepstra=False)

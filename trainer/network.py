@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-try:
-    import keras
-    import numpy as np
-except ImportError as error:
-    from monitor.errors import MissingDependencyError
-
-    raise MissingDependencyError("ser-monitor[train]", error) from None
+import keras
+import numpy as np
 
 from monitor.errors import ModelError, NoInputError
 from trainer.architectures import build_architecture

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _SMOOTHING = 0.9
 _BROKEN_OUT = 4.0
 _MIN_STEPS = 3
+_PARTS = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +36,7 @@ class RangeTest:
 
     Attributes:
         rates: float64 (steps,), rising geometrically.
-        losses: float64 (steps,), smoothed.
+        losses: float64 (steps,), of one batch each.
     """
 
     rates: NDArray[np.float64]
@@ -43,9 +44,16 @@ class RangeTest:
 
     @property
     def suggestion(self) -> float:
-        """The rate at which the loss falls steepest over the logarithm of the rate, before its minimum."""
-        end = max(int(np.argmin(self.losses)) + 1, _MIN_STEPS)
-        slopes = np.gradient(self.losses[:end], np.log(self.rates[:end]))
+        """The rate at which the loss falls steepest over the logarithm of the rate, before its minimum.
+
+        Slopes are those of lines fitted to the losses around each rate, as single batches differ by more than a step
+        changes.
+        """
+        half = max(len(self.losses) // _PARTS, 1)
+        around = [slice(max(i - half, 0), i + half + 1) for i in range(len(self.losses))]
+        end = max(int(np.argmin([self.losses[part].mean() for part in around])) + 1, _MIN_STEPS)
+        logs = np.log(self.rates)
+        slopes = [np.polyfit(logs[part], self.losses[part], 1)[0] for part in around[:end]]
         return float(self.rates[int(np.argmin(slopes))])
 
 
@@ -83,16 +91,17 @@ def range_finder(
     batches, stepper = ClipBatches(train, fit, recipe.seed, n_labels), Stepper(recipe, fit, train.input_shape, n_labels)
     rates = np.geomspace(lowest, highest, n_steps)
     losses: list[float] = []
-    average = 0.0
+    average, least = 0.0, math.inf
     drawn = tqdm(prefetched(batches.batch, 0, n_steps), total=n_steps, desc="rates", unit="batch")
     for step, batch in enumerate(drawn):
         loss, _ = stepper.step(batch, float(rates[step]), fit.momentum)
         average = _SMOOTHING * average + (1 - _SMOOTHING) * loss
         # Without the division the first averages would lie near the 0 that they begin with.
         smooth = average / (1 - _SMOOTHING ** (step + 1))
-        if not math.isfinite(smooth) or (len(losses) >= _MIN_STEPS and smooth > _BROKEN_OUT * min(losses)):
+        least = min(least, smooth)
+        if not math.isfinite(loss) or smooth > _BROKEN_OUT * least:
             break
-        losses.append(smooth)
+        losses.append(loss)
     drawn.close()
     if len(losses) < _MIN_STEPS:
         raise ConfigError(

@@ -9,6 +9,7 @@ from trainer.crossval import PREDICTIONS, divided, present
 from trainer.experiment import CACHE, train_recipe
 from trainer.figures import figures_of
 from trainer.material import Material
+from trainer.quiet import load_tensorflow
 from trainer.recipe import Recipe
 from trainer.runpictures import draw_answers, draw_training
 from trainer.runs import RunFolder
@@ -62,6 +63,8 @@ def find_rate(recipe: AnyRecipe, root: Path, out: Path) -> None:
     from trainer.labels import label_scheme  # noqa: PLC0415
     from trainer.plots import drawn  # noqa: PLC0415
     from trainer.plots.style import save  # noqa: PLC0415
+
+    load_tensorflow()
     from trainer.ratefinder import range_finder  # noqa: PLC0415 - TensorFlow
 
     trials = ClipTrials(recipe, recipe.seed, root, CACHE)

@@ -20,6 +20,7 @@ from trainer.figures import Predictions, figures_of
 from trainer.labels import label_scheme
 from trainer.material import heard, labels_of
 from trainer.metrics import clip_averages
+from trainer.quiet import load_tensorflow
 from trainer.runs import RunFolder, write_json
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class StreamTrials:
         run = RunFolder(folder)
         if not run.metrics.exists():
             train_on(material, self._recipe, self._root, run, cache=self._cache)
-        # TensorFlow.
+        load_tensorflow()
         from trainer import network  # noqa: PLC0415
 
         utterances = material.splits.test

@@ -106,6 +106,22 @@ def difference_in_tflite(name, params):
     return float(np.abs(found - model(maps, training=False).numpy()).max())
 
 
+def differences_when_read(name, params, path):
+    """Of answers before and after storing, and of those where nobody says that it is not training."""
+    import keras
+    import numpy as np
+
+    from trainer.architectures import build_architecture
+    from trainer.network import read_network
+
+    model = build_architecture({"name": name, **params}, SHAPE, N_LABELS)
+    maps = keras.random.normal((2, *SHAPE))
+    wanted = model(maps, training=False).numpy()
+    model.save(path)
+    read = read_network(path)(maps, training=False).numpy()
+    return float(np.abs(read - wanted).max()), float(np.abs(model(maps).numpy() - wanted).max())
+
+
 def refusal(name, params):
     from trainer.architectures import build_architecture
 
@@ -135,6 +151,13 @@ def test_it_learns_a_toy_batch(worker, name):
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_tflite_answers_alike(worker, name):
     assert worker(difference_in_tflite, name, SMALL[name]) < 1e-4
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_stored_network_answers_alike(worker, tmp_path, name):
+    read, unsaid = worker(differences_when_read, name, SMALL[name], tmp_path / "model.keras")
+    assert read < 1e-5
+    assert unsaid < 1e-5
 
 
 @pytest.mark.parametrize("name", ["mlp", "conv1d"])

@@ -184,7 +184,9 @@ def test_weights_make_labels_count_alike():
 
     labels = np.array([0, 0, 0, 2, 2, 3])
     weights = label_weights(labels, 5)
-    np.testing.assert_allclose(weights[[0, 2, 3]], compute_class_weight("balanced", classes=np.array([0, 2, 3]), y=labels))
+    np.testing.assert_allclose(
+        weights[[0, 2, 3]], compute_class_weight("balanced", classes=np.array([0, 2, 3]), y=labels)
+    )
     assert not weights[[1, 4]].any()
     assert weights[labels].mean() == pytest.approx(1)
     batch = ClipBatches(examples(window_frames=8), fit_table(class_weights=True), 1, 3).batch(0)

@@ -40,7 +40,7 @@ FINISHED_OR_KILLED = """
 import sys
 import test_fitting
 print("begun", flush=True)
-test_fitting.fitted(sys.argv[1], {}, {"epochs": 40, "mixup": 0.3, "time_mask": 3, "windows": 12})
+test_fitting.fitted(sys.argv[1], {}, {"epochs": 20, "mixup": 0.3, "time_mask": 3, "windows": 8})
 """
 
 
@@ -124,8 +124,8 @@ def keras_cosine(first, highest, last, n_warmup, n_steps):
     return [float(table(step)) for step in range(n_steps + 1)]
 
 
-def one_step_of(optimizer):
-    """Weights after three steps at changing rates and momenta, and those of a plain Keras optimiser with the same."""
+def difference_in_steps(optimizer):
+    """How far weights lie after three steps from those that a plain Keras optimiser makes."""
     import keras
     import tensorflow as tf
 
@@ -149,7 +149,8 @@ def one_step_of(optimizer):
             logits = theirs.body(batch.maps, training=True)
             loss = keras.losses.CategoricalCrossentropy(from_logits=True)(batch.targets, logits)
         plain.apply(tape.gradient(loss, theirs.body.trainable_variables), theirs.body.trainable_variables)
-    return [np.abs(np.array(a) - np.array(b)).max() for a, b in zip(ours.body.variables, theirs.body.variables)]  # noqa: B905
+    pairs = ours.body.variables, theirs.body.variables
+    return [np.abs(np.array(a) - np.array(b)).max() for a, b in zip(*pairs, strict=True)]
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +212,7 @@ def test_cosine_is_that_of_keras(worker):
 @needs_tensorflow
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop"])
 def test_the_step_is_that_of_keras(worker, optimizer):
-    assert max(worker(one_step_of, optimizer)) < 1e-5
+    assert max(worker(difference_in_steps, optimizer)) < 1e-5
 
 
 @needs_tensorflow
@@ -262,13 +263,13 @@ def test_an_interrupted_training_ends_as_the_unbroken_one(worker, tmp_path):
 
 @needs_tensorflow
 def test_a_killed_training_ends_as_the_unbroken_one(worker, tmp_path):
-    table = {"epochs": 40, "mixup": 0.3, "time_mask": 3, "windows": 12}
+    table = {"epochs": 20, "mixup": 0.3, "time_mask": 3, "windows": 8}
     out = tmp_path / "killed"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[2]), str(HERE.parent)])}
     command = [sys.executable, "-c", FINISHED_OR_KILLED, str(out)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 120
-        while n_lines(out / "log.jsonl") < 3 and process.poll() is None and time.monotonic() < deadline:
+        while n_lines(out / "log.jsonl") < 2 and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -305,7 +306,7 @@ def test_what_needs_validation_clips_is_refused_without_them(worker, tmp_path):
 
 @needs_tensorflow
 def test_a_loss_that_is_no_number_is_an_error(worker, tmp_path):
-    with pytest.raises(ModelError, match="lower fit.learning_rate"):
+    with pytest.raises(ModelError, match=r"lower fit\.learning_rate"):
         worker(refused, str(tmp_path), {"optimizer": "sgd", "learning_rate": 1e30, "schedule": "constant"})
 
 
@@ -330,7 +331,8 @@ def test_the_range_test_finds_rates_that_learn(worker):
     assert len(rates) == len(losses) < 60, "it ends where the loss breaks out"
     assert np.isfinite(losses).all()
     np.testing.assert_allclose(np.diff(np.log(rates)), np.log(1e9) / 59)
-    assert 1e-4 < suggestion < rates[int(np.argmin(losses))] * 1.01
+    assert 1e-3 < suggestion < rates[int(np.argmin(losses))]
+    assert losses.min() < 0.6 * losses[0]
     assert losses[0] == pytest.approx(np.log(N_LABELS), rel=0.5)
     with pytest.raises(ConfigError, match="wanted rising ones"):
         worker(range_tested, lowest=1.0, highest=0.1)
