@@ -16,6 +16,15 @@ N_LABELS = 6
 SEEN = (0, 2, 3, 5)
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Threads of OpenMP wait for each other in busy loops: on a busy machine seconds become minutes."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
 def quick(name, **settings):
     return {"name": name, **QUICK.get(name, {}), **settings}
 
