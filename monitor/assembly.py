@@ -124,7 +124,8 @@ class Assembly:
         if settings.mqtt.enabled:
             _check_access(settings)
         change = _Change(before, settings, self._model, model)
-        made = self._made_for(change, {sink.name for sink in daemon.sinks})
+        outputs = {sink.name for sink in daemon.sinks}
+        made = self._made_for(change, outputs)
         set_up_logging(settings.log.level)
         self.settings, self._model, self._model_stamp = settings, model, stamp
         if change.is_heard or made or change.moves_mqtt or source is not hearing.source:
@@ -133,7 +134,9 @@ class Assembly:
             # Speech under way gets its `end` where it got its `new`.
             daemon.settle()
         self._change_sinks(change, daemon, made)
-        log.info("configuration read again%s", "" if settings != before or new_model else ", nothing has changed")
+        switched = _switched(outputs, {sink.name for sink in daemon.sinks})
+        changed = settings != before or new_model
+        log.info("configuration read again%s", switched if changed else ", nothing has changed")
 
     def _source_for(self, settings: Settings, model: EmotionModel, source: Source) -> Source:
         """The source to go on with: another microphone where its settings or the sample rate have changed.
@@ -300,6 +303,12 @@ def _wanted(settings: Settings, *, stdout: bool) -> list[str]:
         "mqtt": settings.mqtt.enabled,
     }
     return [name for name, wanted in wants.items() if wanted]
+
+
+def _switched(before: set[str], after: set[str]) -> str:
+    """Which outputs have come and gone, for the log; empty where they are the same."""
+    ways = (("on", after - before), ("off", before - after))
+    return "".join(f"; switched {way}: {', '.join(sorted(names))}" for way, names in ways if names)
 
 
 def _check_access(settings: Settings) -> None:

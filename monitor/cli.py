@@ -6,6 +6,7 @@ import argparse
 import io
 import logging
 import os
+import shlex
 import signal
 import sys
 from importlib import import_module
@@ -87,22 +88,36 @@ def _explain(error: Exception) -> tuple[str, int]:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = _parser()
+    if arguments and (not arguments[0].startswith("-") or arguments[0] in ("-h", "--help", "--version")):
+        return parser.parse_args(arguments)
     # `ser-monitor --stdout` has no verb: it runs the monitor.
-    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
-        arguments = ["run", *arguments]
-    return _parser().parse_args(arguments)
+    options, left = parser.parse_known_args(["run", *arguments])
+    verb = next((word for word in left if word in VERBS), None)
+    if verb is not None:
+        parser.exit(2, f"ser-monitor: error: put options behind the verb: {_verb_first(arguments, verb)}\n")
+    if left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    return options
+
+
+def _verb_first(arguments: list[str], verb: str) -> str:
+    """The command as it was meant."""
+    at = len(arguments) - 1 - arguments[::-1].index(verb)
+    return shlex.join(["ser-monitor", *arguments[at:], *arguments[:at]])
 
 
 def _parser() -> argparse.ArgumentParser:
     run_options = _run_options()
     parser = argparse.ArgumentParser(
         prog="ser-monitor",
+        usage="ser-monitor [OPTION ...]        listen\n       ser-monitor VERB [OPTION ...]",
         description="Hears a microphone and says which emotion the voice expresses, as events.",
         epilog=NOTICE,
         parents=[run_options],
     )
     parser.add_argument("--version", action="version", version=f"ser-monitor {version('ser-monitor')}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", prog="ser-monitor")
     verbs.add_parser("run", help=VERBS["run"], description=VERBS["run"], parents=[_run_options()], epilog=NOTICE)
     verbs.add_parser("devices", help=VERBS["devices"], description=VERBS["devices"])
     _add_check(verbs.add_parser("check", help=VERBS["check"], description=VERBS["check"]))
@@ -182,7 +197,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--json", action="store_true", help="as JSON")
     for flag in ("--device", "--model", "--log-level"):
         show.add_argument(flag, type=_not_empty, help="as given to `ser-monitor run`")
-    check = actions.add_parser("check", help="whether the file and the variables of the environment are right")
+    check = actions.add_parser("check", help="whether the file, the environment and the files they name are right")
     for reader in (show, check):
         file = reader.add_mutually_exclusive_group()
         file.add_argument("--config", type=_not_empty, metavar="FILE", help="the same as FILE")

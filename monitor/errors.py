@@ -5,6 +5,8 @@ The exit codes are those of sysexits.h where one fits.
 
 from __future__ import annotations
 
+import sys
+
 
 class MonitorError(Exception):
     """An error the user can act on; `exit_code` is the process' exit status."""
@@ -77,6 +79,8 @@ class MissingDependencyError(RefusedError):
 
     def __init__(self, package: str, cause: Exception) -> None:
         """Name `package` (as pip knows it) and the import error behind it."""
+        # There are many pips on a machine: that of this Python is wanted.
+        pip = f"{sys.executable or 'python3'} -m pip"
         super().__init__(
-            f"the Python package '{package}' cannot be imported ({cause}); install it: pip install {package}"
+            f"the Python package '{package}' cannot be imported ({cause}); install it: {pip} install {package}"
         )

@@ -88,7 +88,7 @@ def portaudio_hint() -> str:
     """What to do where PortAudio is missing."""
     if sys.platform.startswith("linux"):
         return "install it: sudo apt-get install libportaudio2"
-    return "reinstall the Python package: pip install --force-reinstall sounddevice"
+    return f"reinstall the Python package: {sys.executable} -m pip install --force-reinstall sounddevice"
 
 
 def elapsed_s() -> float:

@@ -69,6 +69,14 @@ def test_wrong_usage_is_2(arguments):
     assert b"usage:" in done.stderr
 
 
+def test_options_before_the_verb_are_put_right():
+    done = ser("--config", "my file", "config", "check")
+    assert done.returncode == 2
+    assert one_line(done) == (
+        "ser-monitor: error: put options behind the verb: ser-monitor config check --config 'my file'\n"
+    )
+
+
 def test_a_recording_gives_json_lines_when_piped():
     done = ser("--stdout", "--input", "demo", "--start-time", "2026-11-20T13:04:20Z", "--log-level", "warning")
     assert (done.returncode, done.stderr) == (0, b"")
@@ -257,6 +265,7 @@ def test_a_missing_dependency_is_78_and_named(tmp_path, module):
     done = ser("--input", tmp_path / "fast.wav", environment={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 78
     assert f"package '{module}" in one_line(done)
+    assert f"install it: {sys.executable} -m pip install " in one_line(done)
 
 
 def test_a_missing_interpreter_is_78_and_named(tmp_path):

@@ -117,6 +117,30 @@ def test_check(ser, tmp_path):
     assert out.startswith("no configuration file at ")
 
 
+def test_check_looks_at_the_files_that_a_start_reads(ser, tmp_path):
+    path, nowhere = tmp_path / "config.toml", tmp_path / "nowhere"
+    for key, lines in (
+        ("[mqtt] password_file", f'username = "u"\npassword_file = "{nowhere}"\n'),
+        ("[mqtt.tls] ca_file", f'\ntls.enabled = true\ntls.ca_file = "{nowhere}"\n'),
+    ):
+        path.write_text(f"[mqtt]\nenabled = true\n{lines}")
+        line = path.read_text().count("\n")
+        assert ser("check", path) == (
+            78,
+            "",
+            f"ser-monitor: error: {path}:{line}: {key}: there is no file {nowhere}\n",
+        )
+        path.write_text(f"[mqtt]\nenabled = false\n{lines}")
+        assert ser("check", path)[0] == 0
+
+
+def test_check_lets_pass_what_only_the_service_can_see(ser, tmp_path):
+    path, lent = tmp_path / "config.toml", "/run/credentials/ser-monitor.service"
+    tls = f'tls = {{enabled = true, cert_file = "{lent}/mqtt-certificate", key_file = "{lent}/mqtt-key"}}'
+    path.write_text(f'[mqtt]\nenabled = true\nusername = "u"\npassword_file = "{lent}/mqtt-password"\n{tls}\n')
+    assert ser("check", path) == (0, f"{path}: ok\n", "")
+
+
 def test_check_looks_at_the_environment_too(ser, monkeypatch):
     monkeypatch.setenv("SER_MONITOR_VAD__MODE", "1")
     code, _, err = ser("check")
@@ -152,6 +176,20 @@ def test_show_as_json(ser, tmp_path, monkeypatch):
     assert shown["settings"]["mqtt.password"]["value"] == "***"
     monkeypatch.delenv("SER_MONITOR__MQTT__PASSWORD")
     assert json.loads(ser("show", "--json")[1])["settings"]["mqtt.password"]["value"] == ""
+
+
+def test_show_tells_where_the_password_comes_from(ser, tmp_path, monkeypatch):
+    path = tmp_path / "config.toml"
+    path.write_text(f'[mqtt]\nusername = "u"\npassword_file = "{tmp_path}/password"\n')
+    (tmp_path / "password").write_text("hunter2")
+    (row,) = (line for line in ser("show", path)[1].splitlines() if line.startswith("mqtt.password "))
+    assert row.split() == ["mqtt.password", "***", "password_file"]
+    shown = json.loads(ser("show", "--json", path)[1])["settings"]["mqtt.password"]
+    assert shown == {"value": "***", "source": "password_file", "where": None}
+    # The environment comes first, as it does for the connection.
+    monkeypatch.setenv("SER_MONITOR__MQTT__PASSWORD", "hunter3")
+    (row,) = (line for line in ser("show", path)[1].splitlines() if line.startswith("mqtt.password "))
+    assert row.split() == ["mqtt.password", "***", "SER_MONITOR__MQTT__PASSWORD"]
 
 
 def test_show_refuses_what_run_refuses(ser):

@@ -71,9 +71,8 @@ class _Approach:
             ("tls", self._encrypt),
             ("connect", self._log_in),
             ("publish", self._publish),
+            ("homeassistant", self._look_for_home_assistant),
         ]
-        if self._settings.homeassistant.enabled:
-            steps.append(("homeassistant", self._look_for_home_assistant))
         return [(name, self._explained(take)) for name, take in steps]
 
     def _explained(self, take: Callable[[], Outcome]) -> Callable[[], Outcome]:
@@ -95,11 +94,10 @@ class _Approach:
         else:
             text = f"user '{self._settings.username}' " + ("with a password" if password else "without a password")
         text += ", client certificate" if self._settings.tls.cert_file else ""
-        if _is_open_to_all(self._settings.password_file):
-            return (
-                "warning",
-                f"{text}; every user of this machine can read it: chmod 600 {self._settings.password_file}",
-            )
+        secrets = (self._settings.password_file, self._settings.tls.key_file)
+        open_to_all = " ".join(file for file in secrets if _is_open_to_all(file))
+        if open_to_all:
+            return "warning", f"{text}; every user of this machine can read {open_to_all}: chmod 600 {open_to_all}"
         return "ok", text
 
     def _look_up(self) -> Outcome:
@@ -153,10 +151,12 @@ class _Approach:
 
     def _publish(self) -> Outcome:
         topic = self._tree.response(_CHECK)
-        self._publish_on(topic, _PAYLOAD, f"{self._tree.base}/{self._node}/#")
+        self._publish_on(topic, _PAYLOAD, self._tree.everything)
         return "ok", f"{topic} is acknowledged"
 
     def _look_for_home_assistant(self) -> Outcome:
+        if not self._settings.homeassistant.enabled:
+            return "skipped", "[mqtt.homeassistant] enabled is false"
         prefix = self._settings.homeassistant.prefix
         # Empty and of a device that does not exist: Home Assistant passes over it, with a line in its log.
         topic = f"{prefix}/device/ser_monitor_{_CHECK}/config"
@@ -178,9 +178,7 @@ class _Approach:
     def _publish_on(self, topic: str, payload: bytes, wanted: str, otherwise: str = "") -> None:
         code = self._present.publish(topic, payload)
         if code == access.NOT_AUTHORIZED:
-            user = f"user '{self._settings.username}'" if self._settings.username else "clients without a user name"
-            text = f"the broker does not let {user} publish on {topic}"
-            raise BrokerError(f"{text}; let them write {wanted} in its access rules{otherwise}")
+            raise BrokerError(f"{access.forbidden(self._settings, topic, wanted)}{otherwise}")
         if code >= access.FIRST_FAILURE:
             raise BrokerError(f"publishing on {topic}: {access.refusal(code)}")
 
@@ -223,7 +221,7 @@ def _await_alert(connection: ssl.SSLSocket) -> None:
         connection.recv(1)
     except TimeoutError:
         return
-    raise ConnectionResetError
+    raise access.HungUpError
 
 
 def _days_left(connection: ssl.SSLSocket) -> int:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from monitor.commands.options import configuration_of, path_of
 from monitor.config import Secret, Settings
-from monitor.errors import OutputFailedError, PermissionDeniedError, UsageError
+from monitor.errors import ConfigError, OutputFailedError, PermissionDeniedError, UsageError
 from monitor.host import config_paths
+from monitor.mqtt import access
 from monitor.settings.catalogue import Catalogue
 from monitor.settings.document import commented_file
+from monitor.settings.found import Origin
 from monitor.settings.literal import literal
 from monitor.settings.schema import file_schema
 from monitor.sinks.output import print_line
@@ -21,18 +24,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from monitor.config import Configuration
-    from monitor.settings.found import KeyPath, Origin
+    from monitor.config import Configuration, MqttSettings
+    from monitor.settings.found import KeyPath
 
 _WIDEST = 32
 """A longer value pushes its origin to the right, instead of those of all other lines."""
+_LENT = "/run/credentials/"
+"""Below are files that systemd lends to a service while it runs, and to nobody else."""
+_KEY = re.compile(r"\[([\w.]+)\] (\w+)")
+"""As errors name a setting: `[mqtt] password_file`."""
+_PASSWORD = ("mqtt", "password")
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what `options.action` says.
 
     Raises:
-        ConfigError: the settings are refused.
+        ConfigError: the settings are refused, or `check`: a file that they name.
         NoInputError: the file that was named does not exist.
         OutputFailedError: the new file cannot be written.
         PermissionDeniedError: a file must not be read or written.
@@ -53,7 +61,27 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(configuration: Configuration, _options: argparse.Namespace) -> str:
+    """The settings were taken; are the files there that a start reads?"""
+    try:
+        _check_access(configuration.settings.mqtt)
+    except (ConfigError, PermissionDeniedError) as error:
+        raise type(error)(_placed(str(error), configuration)) from None
     return f"{_file(configuration)}: ok"
+
+
+def _check_access(mqtt: MqttSettings) -> None:
+    tls = mqtt.tls
+    if mqtt.enabled and not mqtt.password_file.startswith(_LENT):
+        access.read_password(mqtt)
+    if mqtt.enabled and not any(file.startswith(_LENT) for file in (tls.ca_file, tls.cert_file, tls.key_file)):
+        access.ssl_context(mqtt)
+
+
+def _placed(message: str, configuration: Configuration) -> str:
+    """The message after the place of the setting that it begins with."""
+    key = _KEY.match(message)
+    found = configuration.found.get((*key[1].split("."), key[2])) if key else None
+    return f"{found.origin}: {message}" if found else message
 
 
 def _show(configuration: Configuration, options: argparse.Namespace) -> str:
@@ -65,8 +93,12 @@ _REPORTS = {"check": _check, "show": _show}
 
 def _values(configuration: Configuration) -> Iterator[tuple[str, Any, Origin]]:
     """Name, effective value and origin of each setting."""
+    mqtt = configuration.settings.mqtt
     for path in Catalogue(Settings).keys:
-        yield ".".join(path), _value(configuration.settings, path), configuration.origin(path)
+        if path == _PASSWORD and mqtt.password_file and not mqtt.password:
+            yield ".".join(path), Secret("in that file"), Origin("password_file")
+        else:
+            yield ".".join(path), _value(configuration.settings, path), configuration.origin(path)
 
 
 def _value(settings: Settings, path: KeyPath) -> Any:

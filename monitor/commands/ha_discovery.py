@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from monitor.config import MqttSettings, Settings
 
+_RETAINED_S = 1.0
+"""What is retained comes right after the subscription."""
+
 
 def run(options: argparse.Namespace) -> int:
     """Print the discovery message, or remove it from the broker; MQTT need not be enabled.
@@ -60,15 +63,22 @@ def _remove(settings: Settings, uid: str) -> None:
     mqtt = settings.mqtt
     # Under the monitor's own id the broker would throw a running monitor out.
     client_id = f"{mqtt.client_id or f'ser-monitor-{settings.node}'}-ha-discovery"
+    broker = f"{mqtt.host}:{mqtt.port}"
     for topic, payload in removal_payloads(mqtt.homeassistant.prefix, uid).items():
-        _publish_retained(mqtt, client_id, topic, payload)
-        print_line(f"removed {topic} from {mqtt.host}:{mqtt.port}: Home Assistant forgets node '{settings.node}'")
+        if _replace_retained(mqtt, client_id, topic, payload):
+            print_line(f"removed {topic} from {broker}: Home Assistant forgets node '{settings.node}'")
+        else:
+            looked = f"{broker} shows this user nothing retained on {topic}"
+            remedy = "is the name right, and is this the machine where the node ran?"
+            print_line(f"nothing was announced for node '{settings.node}': {looked}; {remedy}")
     if mqtt.enabled and mqtt.homeassistant.enabled:
         print_line("a running monitor announces it again; [mqtt.homeassistant] enabled = false keeps it away")
 
 
-def _publish_retained(settings: MqttSettings, client_id: str, topic: str, payload: bytes) -> None:
-    """Connect, publish, wait for the acknowledgement, and leave.
+def _replace_retained(settings: MqttSettings, client_id: str, topic: str, payload: bytes) -> bool:
+    """Connect, look what is there, publish, wait for the acknowledgement, and leave; whether something was there.
+
+    It is published in any case: access rules may let this user write what they do not let it read.
 
     Raises:
         BrokerError: it did not come, or is a refusal.
@@ -76,10 +86,14 @@ def _publish_retained(settings: MqttSettings, client_id: str, topic: str, payloa
     visitor = Visitor(settings, client_id, access.read_password(settings), access.ssl_context(settings))
     try:
         visitor.connect()
+        _, retained = visitor.retained_on(topic, _RETAINED_S)
         code = visitor.publish(topic, payload, retain=True)
     except (OSError, EOFError) as error:
         raise BrokerError(access.explain(error, settings)) from None
     finally:
         visitor.close()
     if code >= access.FIRST_FAILURE:
-        raise BrokerError(f"the removal is not accepted: {access.refusal(code)}")
+        rule = f"{settings.homeassistant.prefix}/device/#"
+        forbidden = access.forbidden(settings, topic, rule) if code == access.NOT_AUTHORIZED else ""
+        raise BrokerError(f"the removal is not accepted: {forbidden or access.refusal(code)}")
+    return bool(retained)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.assembly import Assembly
-from monitor.commands.options import settings_of
+from monitor.commands.options import configuration_of
 from monitor.daemon import Daemon
 from monitor.demo import clip_path
-from monitor.errors import NoInputError, UsageError
+from monitor.errors import ConfigError, NoInputError, UsageError
 from monitor.logs import set_up_logging
 from monitor.registry import resolve
 from monitor.sources import SOURCES
@@ -20,7 +20,7 @@ from monitor.sources import SOURCES
 if TYPE_CHECKING:
     import argparse
 
-    from monitor.config import Settings
+    from monitor.config import Configuration, Settings
     from monitor.sources import Source
 
 MICROPHONE = "mic"
@@ -32,10 +32,10 @@ _RAW_RATE_HZ = 16000
 def run(options: argparse.Namespace) -> int:
     """Run the monitor; 0 at the end of the input or after a signal."""
     _refuse_strangers(options)
-    settings = settings_of(options)
-    set_up_logging(settings.log.level)
+    configuration = configuration_of(options)
+    set_up_logging(configuration.settings.log.level)
     assembly = Assembly(
-        settings,
+        configuration.settings,
         lambda current, rate_hz: _source(options, current, rate_hz),
         stdout=options.stdout or options.format is not None,
         output_format=options.format,
@@ -45,13 +45,34 @@ def run(options: argparse.Namespace) -> int:
     daemon = Daemon(
         assembly.hearing,
         assembly.sinks,
-        reload=None if _on_terminal() else lambda running: assembly.reload(settings_of(options), running),
+        reload=None if _on_terminal() else _Reload(options, assembly, configuration),
     )
     assembly.daemon = daemon
     if not daemon.run():
         # A thread hangs in a write or in the sound library: nothing may wait for it any more.
         os._exit(0)
     return 0
+
+
+class _Reload:
+    """Reads the configuration again, as often as it is asked for."""
+
+    def __init__(self, options: argparse.Namespace, assembly: Assembly, configuration: Configuration) -> None:
+        """Begin with the `configuration` that `assembly` was made from."""
+        self._options, self._assembly, self._file = options, assembly, configuration.file
+
+    def __call__(self, daemon: Daemon) -> None:
+        """Go on with what holds now.
+
+        Raises:
+            MonitorError: it cannot be used, or the file in use has gone; then all stays as it was.
+        """
+        # Without it another file, or the defaults, would hold: nobody who removes a file by mistake wants that.
+        if self._file is not None and not os.path.lexists(self._file):
+            raise ConfigError(f"the configuration file {self._file} has gone; put it back, or restart without it")
+        configuration = configuration_of(self._options)
+        self._assembly.reload(configuration.settings, daemon)
+        self._file = configuration.file
 
 
 def _on_terminal() -> bool:

@@ -100,6 +100,10 @@ _CLOSED = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError, EOFErr
 _NOT_TLS_REMEDY = "use the broker's TLS port in [mqtt] port, usually 8883"
 
 
+class HungUpError(ConnectionResetError):
+    """The broker closed the connection before its first answer; where TLS is on, after the handshake."""
+
+
 def ssl_context(settings: MqttSettings) -> ssl.SSLContext | None:
     """The TLS context, or None where TLS is off; the broker's certificate chain and host name are always verified.
 
@@ -142,12 +146,18 @@ def refusal(reason_code: ReasonCode | int) -> str:
     return _REFUSALS.get(code, f"the broker refuses with reason code 0x{code:02x}; its log knows more")
 
 
+def forbidden(settings: MqttSettings, topic: str, wanted: str) -> str:
+    """Why the broker does not take what is published on `topic`; `wanted` is what its rules must let us write."""
+    user = f"user '{settings.username}'" if settings.username else "clients without a user name"
+    return f"the broker does not let {user} publish on {topic}; let them write {wanted} in its access rules"
+
+
 def explain(error: BaseException, settings: MqttSettings) -> str:
     """Why the broker cannot be reached and what to do, in one line.
 
     Args:
         error: raised by a socket, by TLS, or by `ssl_context` and `read_password`. A connection that the broker closed
-            before its first answer is a `ConnectionResetError`; one that broke later a plain `ConnectionError`.
+            before its first answer is a `HungUpError`; one that broke later another `ConnectionError`.
         settings: where the broker should be.
     """
     if isinstance(error, MonitorError):
@@ -161,7 +171,7 @@ def explain(error: BaseException, settings: MqttSettings) -> str:
         # Python encodes host names before it asks for them.
         text = f"'{settings.host}' is no host name; check [mqtt] host"
     elif isinstance(error, _CLOSED):
-        text = _closed(place, tls=settings.tls.enabled)
+        text = _closed(place, settings.tls, shaken=isinstance(error, HungUpError))
     elif isinstance(error, ssl.SSLError):
         text = f"TLS to {place}: {_tls_fault(error)}"
     elif isinstance(error, OSError):
@@ -252,9 +262,17 @@ def _unknown_name(error: socket.gaierror, host: str) -> str:
     return f"the name '{host}' is not known ({error.strerror}); check [mqtt] host, or give an address"
 
 
-def _closed(place: str, *, tls: bool) -> str:
-    if tls:
-        return f"{place} closed the connection during TLS; if that port speaks plain MQTT, {_NOT_TLS_REMEDY}"
+def _closed(place: str, tls: TlsSettings, *, shaken: bool) -> str:
+    if tls.enabled:
+        certificate = f"if it does not accept this monitor's certificate, {_OWN_CERTIFICATE}"
+        if not tls.cert_file:
+            certificate = "if it wants a client certificate, set [mqtt.tls] cert_file and key_file"
+        if shaken:
+            return f"{place} closed the connection right after TLS; {certificate}; else see the broker's log"
+        return (
+            f"{place} closed the connection during TLS; if that port speaks plain MQTT, {_NOT_TLS_REMEDY}; "
+            f"{certificate}"
+        )
     return (
         f"{place} closed the connection without an answer; if that port speaks TLS, set [mqtt.tls] enabled = true; "
         "else see the broker's log, and whether it speaks MQTT 5"
@@ -278,7 +296,7 @@ def _unreachable(error: OSError, place: str) -> str:
         return f"{place} does not answer; is the host up, does a firewall drop the connection, is the port right?"
     if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN):
         return f"there is no way to {place} ({error.strerror}); check this machine's network and [mqtt] host"
-    if type(error) is ConnectionError:
+    if isinstance(error, ConnectionError):
         return f"the connection to {place} is lost: {error}"
     if isinstance(error, PermissionError):
         return f"this user may not connect to {place} ({error.strerror}); does a firewall or a sandbox forbid it?"

@@ -81,7 +81,7 @@ class Commands:
         self._on_mute, self._answers, self._respond = on_mute, answers, respond
         self._on_mute_refused = on_mute_refused
         self._allowance = Allowance(MAX_PER_S, BURST)
-        self._complained_at_s = float("-inf")
+        self._complained_at_s: dict[str, float] = {}
         self.n_passed_over = 0
         """Beyond the allowance."""
 
@@ -100,7 +100,9 @@ class Commands:
             self._on_mute(True)  # silence is never denied, whatever else arrives
         elif not self._allowance.take():
             self.n_passed_over += 1
-            self._complain(f"more than {MAX_PER_S:g} commands a second, {self.n_passed_over} passed over so far")
+            self._complain(
+                "flood", f"more than {MAX_PER_S:g} commands a second, {self.n_passed_over} passed over so far"
+            )
         elif is_mute:
             self._mute(payload, retained=retained)
         elif not retained:  # an old request is nobody's
@@ -112,9 +114,12 @@ class Commands:
             self._on_mute(False)
         elif payload:  # an empty one only clears what was retained
             self._on_mute_refused()
-            refused = "unmute over MQTT is not allowed, see mqtt.allow_remote_unmute; restart to listen again"
-            unknown = f"found {_shown(payload)} on {self._tree.of(MUTE_SET)}, wanted {ON} or {OFF}"
-            self._complain(refused if payload == OFF.encode() else unknown)
+            if payload == OFF.encode():
+                self._complain(
+                    "refused", "unmute over MQTT is not allowed, see mqtt.allow_remote_unmute; restart to listen again"
+                )
+            else:
+                self._complain("unknown", f"found {_shown(payload)} on {self._tree.of(MUTE_SET)}, wanted {ON} or {OFF}")
 
     def _request(self, command: str, payload: bytes) -> None:
         if command not in REQUESTS:
@@ -139,10 +144,11 @@ class Commands:
     def _answer_error(self, command: str, request: Request | None, error: str) -> None:
         self._respond(self._tree.response(command), _response("error", request, error=error))
 
-    def _complain(self, text: str) -> None:
+    def _complain(self, kind: str, text: str) -> None:
+        """Each kind once in a while: nonsense must neither fill the log nor hide a refusal."""
         now_s = elapsed_s()
-        if now_s - self._complained_at_s >= _SAY_AGAIN_S:
-            self._complained_at_s = now_s
+        if now_s - self._complained_at_s.get(kind, float("-inf")) >= _SAY_AGAIN_S:
+            self._complained_at_s[kind] = now_s
             log.warning("MQTT: %s", text)
 
 

@@ -38,6 +38,8 @@ _WINDOW = 20
 """Messages on their way at once; brokers take 20 or more."""
 _DISCONNECT_WITH_WILL = 0x04
 """Reason code of MQTT 5, section 3.14.2.1."""
+_UNSPECIFIED = 0x80
+"""What paho calls an end for which it has no other reason: it was not the keep-alive."""
 _LARGEST_PACKET_BYTES = 16_384
 """The broker keeps larger ones from us: commands are small, and a huge one would have to be read into memory."""
 _TURN_S = 0.5
@@ -67,6 +69,10 @@ class RefusedByBrokerError(BrokerError):
     """The broker answered, and does not want this client."""
 
 
+class ClosedByBrokerError(ConnectionError):
+    """A connection that stood ended without a word."""
+
+
 @dataclass(frozen=True, slots=True)
 class Speaker:
     """What the connection needs to know of who speaks through it."""
@@ -79,8 +85,8 @@ class Speaker:
     """Asked at each connect; called on the connection's thread."""
     on_message: Callable[[str, bytes, bool], None]
     """Topic, payload and whether it was retained; called on the connection's thread."""
-    on_refused: Callable[[str, str], None]
-    """Topic and reason of a message that the broker did not take; called on the connection's thread."""
+    on_refused: Callable[[str, int], None]
+    """Topic and reason code of a message that the broker did not take; called on the connection's thread."""
 
 
 class Connection:
@@ -179,14 +185,15 @@ class Connection:
         elif greeted and lasted_s < _CUT_SHORT_S:
             self._n_cut_short += 1
         clash = self._n_cut_short >= _CLASH_AFTER and not refused
-        self._say(access.explain(error, self._settings) + (self._clash_hint() if clash else ""), error)
+        self._say(access.explain(error, self._settings) + self._hint(error, clash=clash), error)
         return refused or clash
 
-    def _clash_hint(self) -> str:
-        own = self._speaker.client_id
-        return (
-            f" again and again: does another client use the same client id '{own}', or do access rules forbid a topic?"
-        )
+    def _hint(self, error: Exception, *, clash: bool) -> str:
+        """What may be behind an end that nobody explains."""
+        another = f"does another client use the same client id '{self._speaker.client_id}'"
+        if clash:
+            return f" again and again: {another}, or do access rules forbid a topic?"
+        return f"; was it stopped, or {another}?" if isinstance(error, ClosedByBrokerError) else ""
 
     def _session(self) -> None:
         """One connection, from the first packet to its end.
@@ -348,7 +355,7 @@ class _Session:
     def _on_publish(self, _client: paho.Client, _data: Any, number: int, reason: Any, _properties: Any) -> None:
         message = self._outgoing.acknowledged(number, refused=reason.is_failure)
         if message is not None and reason.is_failure:
-            self._speaker.on_refused(message.topic, access.refusal(reason))
+            self._speaker.on_refused(message.topic, reason.value)
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         self._speaker.on_message(message.topic, bytes(message.payload), bool(message.retain))
@@ -358,9 +365,12 @@ class _Session:
             return
         if flags.is_disconnect_packet_from_server:
             self._end = RefusedByBrokerError(access.refusal(reason))
+        elif not self.greeted:
+            self._end = access.HungUpError(f"the connection broke ({reason})")
+        elif reason.value == _UNSPECIFIED:
+            self._end = ClosedByBrokerError("the broker closed it")
         else:
-            kind = ConnectionError if self.greeted else ConnectionResetError
-            self._end = kind(f"the connection broke ({reason})")
+            self._end = ConnectionError(f"the connection broke ({reason})")
 
 
 def _publish_properties(message: Message) -> Properties | None:

@@ -49,6 +49,11 @@ class TopicTree:
         """Full name of a topic."""
         return f"{self.base}/{self.node}/{topic.path}"
 
+    @property
+    def everything(self) -> str:
+        """All topics of this monitor, as subscriptions and access rules name them."""
+        return f"{self.base}/{self.node}/#"
+
     def request(self, command: str) -> str:
         """Where `command` is asked for; `+` is all of them."""
         return f"{self.base}/{self.node}/request/{command}"

@@ -87,7 +87,7 @@ class Visitor:
             if self._end is not None:
                 raise self._end
             if result != paho.MQTT_ERR_SUCCESS:
-                raise ConnectionError(paho.error_string(result)) if self._connected else ConnectionResetError
+                raise ConnectionError(paho.error_string(result)) if self._connected else access.HungUpError
             if time.monotonic() > deadline_s:
                 raise TimeoutError
 

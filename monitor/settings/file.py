@@ -13,7 +13,7 @@ from monitor.settings.found import Found, Origin
 from monitor.settings.key import labelled
 from monitor.settings.literal import named, shown
 from monitor.settings.nearest import nearest
-from monitor.settings.positions import key_lines
+from monitor.settings.positions import key_lines, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _LARGEST_BYTES = 2**20
 """More is no configuration but a file named by mistake, e.g. a recording."""
 _POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
+_TWICE = ("Cannot declare", "Cannot overwrite")
+"""What tomllib says of a table or a key that is there already."""
 
 
 def find_file() -> Path | None:
@@ -155,5 +157,24 @@ def _malformed(path: Path, text: str, message: str) -> str:
         line, column = position["line"], f" (column {position['column']})"
     else:
         line, column = str(text.rstrip().count("\n") + 1), ""
-    hint = "; texts stand in quotes" if reason == "Invalid value" else ""
-    return f"{path}:{line}: not TOML: {reason}{column}{hint}"
+    hint = "; texts stand in quotes, switches are true or false" if reason == "Invalid value" else ""
+    twice = _twice(_beginning(text, position)) if reason.startswith(_TWICE) else ""
+    return f"{path}:{line}: {twice or f'not TOML: {reason}{column}{hint}'}"
+
+
+def _beginning(text: str, position: re.Match[str] | None) -> str:
+    """The text up to the position of which tomllib complains."""
+    if position is None or not position["line"]:
+        return text
+    lines = text.replace("\r\n", "\n").split("\n")[: int(position["line"])]
+    return "\n".join([*lines[:-1], lines[-1][: int(position["column"]) - 1]])
+
+
+def _twice(text: str) -> str:
+    """Where the end of `text` stands already, and what to do; empty where that is not clear."""
+    first = repeated(text)
+    if first is None:
+        return ""
+    if first.is_table:
+        return f"[{_dotted(first.path)}] stands already in line {first.line}; put these lines there"
+    return f"{labelled(first.path)} stands already in line {first.line}; keep one of them"

@@ -13,9 +13,9 @@ KeyPath = tuple[str, ...]
 class Origin:
     """Where the value of a setting comes from."""
 
-    source: Literal["default", "file", "environment", "flag"]
+    source: Literal["default", "file", "environment", "flag", "password_file"]
     where: str = ""
-    """`config.toml:7`, the name of a variable, or a flag; "" for a default."""
+    """`config.toml:7`, the name of a variable, or a flag; "" for a default, and for what `password_file` names."""
 
     def __str__(self) -> str:
         return self.where or self.source

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,6 +34,39 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     Args:
         text: what tomllib has read without complaint; anything else gives lines that mean nothing.
     """
+    return _scanned(text).lines
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """What stands in a file for the second time."""
+
+    path: KeyPath
+    line: int
+    """Where it stands first."""
+    is_table: bool
+    """Both times it is the header of a table."""
+
+
+def repeated(text: str) -> Repeated | None:
+    """The key or table that `text` ends with, where it stands further above already.
+
+    Args:
+        text: the beginning of a file, up to where tomllib complains of it.
+    """
+    scanner = _scanned(text)
+    path, line = scanner.end
+    if path in scanner.headers and scanner.ends_in_header:
+        return Repeated(path, scanner.headers[path], is_table=True)
+    # `a.b = 1` also meets an `a = 1`.
+    for length in range(len(path), 0, -1):
+        first = path[:length]
+        if first not in scanner.headers and scanner.lines.get(first, line) < line:
+            return Repeated(first, scanner.lines[first], is_table=False)
+    return None
+
+
+def _scanned(text: str) -> _Scanner:
     scanner = _Scanner()
     line = 1
     last = 0
@@ -43,7 +77,7 @@ def key_lines(text: str) -> dict[KeyPath, int]:
             scanner.word(token.group(), line)
         elif token.lastgroup == "mark":
             scanner.mark(token.group())
-    return scanner.lines
+    return scanner
 
 
 class _Scanner:
@@ -51,6 +85,8 @@ class _Scanner:
 
     def __init__(self) -> None:
         self.lines: dict[KeyPath, int] = {}
+        self.headers: dict[KeyPath, int] = {}
+        """Tables by the first line on which they have a header of their own."""
         self._table: KeyPath = ()
         self._path: KeyPath = ()
         """Of the value being passed over."""
@@ -60,6 +96,16 @@ class _Scanner:
         """Of the key being read."""
         self._line = 1
         self._in_value = False
+
+    @property
+    def ends_in_header(self) -> bool:
+        """Whether what was read last is the name in a header: tomllib complains before the bracket that closes it."""
+        return bool(self._parts)
+
+    @property
+    def end(self) -> tuple[KeyPath, int]:
+        """What was read last, a header or the key of a value, and its line."""
+        return tuple(self._parts) or self._path, self._line
 
     def word(self, text: str, line: int) -> None:
         """A part of a key, or of a value."""
@@ -81,6 +127,7 @@ class _Scanner:
             self._close()
         elif sign == "]" and self._parts:
             self._table = self._note(())
+            self.headers.setdefault(self._table, self._line)
 
     def _mark_in_value(self, sign: str) -> None:
         if sign in "[{":

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.errors import OutputFailedError
 from monitor.health import NEW_BORN
 from monitor.host import elapsed_s, machine_id
+from monitor.mqtt import access
 from monitor.mqtt.commands import Commands
 from monitor.mqtt.connection import Connection, Speaker
 from monitor.mqtt.outgoing import Message, Outgoing
@@ -199,6 +200,7 @@ class MqttSink:
         with self._lock:
             self._leave(speech)
             self._speech = speech
+            self._refusals.clear()
             self._tree = TopicTree(speech.settings.base_topic, speech.node)
             self._outgoing.rebound(speech.settings.queue_max)
             self._commands = self._make_commands()
@@ -331,13 +333,24 @@ class MqttSink:
     def _health(self) -> Mapping[str, Any]:
         return status_payload(self._ask_status() or self._status)
 
-    def _take_refusal(self, topic: str, reason: str) -> None:
-        """The broker did not take a message: said once a topic in a while, for it will not take the next one either."""
+    def _take_refusal(self, topic: str, code: int) -> None:
+        """The broker did not take a message: said once in a while, for it will not take the next one either.
+
+        What its access rules forbid is one rule for all topics below ours, not a complaint for each of them.
+        """
+        rule = self._rule_for(topic) if code == access.NOT_AUTHORIZED else ""
         now_s = elapsed_s()
-        self._refused_at_s, self._refusal = now_s, f"the broker does not take {topic}: {reason}"
-        if now_s - self._refusals.get(topic, float("-inf")) >= REFUSAL_SAID_EVERY_S:
-            self._refusals[topic] = now_s
+        self._refused_at_s = now_s
+        if now_s - self._refusals.get(rule or topic, float("-inf")) >= REFUSAL_SAID_EVERY_S:
+            self._refusals[rule or topic] = now_s
+            refused = f"the broker does not take {topic}: {access.refusal(code)}"
+            self._refusal = access.forbidden(self._speech.settings, topic, rule) if rule else refused
             log.warning("%s", self._refusal)
+
+    def _rule_for(self, topic: str) -> str:
+        """What access rules must let this monitor write, so that `topic` is taken."""
+        own, devices = self._tree.everything, f"{self._speech.settings.homeassistant.prefix}/device/#"
+        return next((rule for rule in (own, devices) if topic.startswith(rule.removesuffix("#"))), topic)
 
     def _hear(self, topic: str, payload: bytes, retained: bool) -> None:
         if self._commands.take(topic, payload, retained=retained):

@@ -108,7 +108,8 @@ class AudioFile:
 
     def status(self) -> SourceStatus:
         """What is played."""
-        return SourceStatus(device=self.name, rate_hz=self._sound.samplerate, channels=self._sound.channels)
+        # Told to others: the folders of this machine are none of their business.
+        return SourceStatus(device=self._path.name, rate_hz=self._sound.samplerate, channels=self._sound.channels)
 
     def mute(self, *, muted: bool) -> None:
         """A recording plays on: what comes is thrown away by whoever reads the blocks."""

@@ -57,6 +57,7 @@ class Authority:
         certificate = Certificate(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         certificate.cert_file.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
         certificate.key_file.write_bytes(_pem(key, passphrase))
+        certificate.key_file.chmod(0o600)
         return certificate
 
 

@@ -12,7 +12,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from monitor.config import MqttSettings, Secret, TlsSettings
 from monitor.errors import BrokerError, ConfigError, PermissionDeniedError
-from monitor.mqtt.access import explain, read_password, refusal, ssl_context
+from monitor.mqtt.access import HungUpError, explain, forbidden, read_password, refusal, ssl_context
 
 HERE = MqttSettings(host="broker.example", port=8883)
 
@@ -165,6 +165,7 @@ def test_a_password_without_a_user_name():
         (OSError(errno.EHOSTUNREACH, "No route to host"), "there is no way to"),
         (PermissionError(errno.EPERM, "Operation not permitted"), "this user may not connect"),
         (ConnectionResetError(), "closed the connection without an answer"),
+        (HungUpError(), "closed the connection without an answer"),
         (ConnectionError("keep-alive"), "the connection to broker.example:8883 is lost: keep-alive"),
         (BrokerError("in our own words"), "in our own words"),
         (OSError(errno.EMFILE, "Too many open files"), "cannot be reached: Too many open files"),
@@ -193,6 +194,26 @@ def test_what_tls_says(reason, words):
     error = ssl.SSLError(1, f"[SSL: {reason}] text (_ssl.c:1)")
     error.reason = reason
     assert words in explain(error, HERE)
+
+
+@pytest.mark.parametrize(
+    ("error", "own", "words"),
+    [
+        (ConnectionResetError(), {}, "during TLS; if that port speaks plain MQTT, use the broker's TLS port"),
+        (ConnectionResetError(), {}, "if it wants a client certificate, set [mqtt.tls] cert_file and key_file"),
+        (HungUpError(), {}, "right after TLS; if it wants a client certificate, set [mqtt.tls] cert_file and key_file"),
+        (HungUpError(), {"cert_file": "c", "key_file": "k"}, "right after TLS; if it does not accept this monitor's"),
+    ],
+)
+def test_a_broker_that_hangs_up_on_tls(error, own, words):
+    assert words in explain(error, with_tls(**own))
+    assert ("plain MQTT" in explain(error, with_tls(**own))) is not isinstance(error, HungUpError)
+
+
+def test_what_access_rules_forbid_names_the_user():
+    text = forbidden(MqttSettings(username="attic"), "a/b", "a/#")
+    assert text == "the broker does not let user 'attic' publish on a/b; let them write a/# in its access rules"
+    assert "clients without a user name" in forbidden(MqttSettings(), "a/b", "a/#")
 
 
 @pytest.mark.parametrize("code", range(0x80, 0xA3))

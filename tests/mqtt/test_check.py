@@ -94,7 +94,8 @@ def test_home_assistant_is_looked_for(broker):
     assert check(broker.environment())["homeassistant"]["text"].endswith("Home Assistant is online")
     without = check(broker.environment(homeassistant__enabled="false"))
     assert without.code == 0
-    assert "homeassistant" not in without.states
+    assert without["homeassistant"]["state"] == "skipped"
+    assert without["homeassistant"]["text"] == "[mqtt.homeassistant] enabled is false"
 
 
 def test_the_service_is_not_thrown_out(broker):
@@ -254,6 +255,17 @@ def test_a_password_that_everybody_can_read(secured_broker, tmp_path):
         done = check(secured_broker.environment(username=MONITOR.username, password_file=file))
         assert (done.code, done.states["credentials"]) == (0, state)
         assert (f"chmod 600 {file}" in done["credentials"]["text"]) is (state == "warning")
+
+
+def test_a_key_that_everybody_can_read(mutual_broker, authority):
+    mine = authority.issue("careless")
+    mine.key_file.chmod(0o644)
+    files = {"tls__cert_file": mine.cert_file, "tls__key_file": mine.key_file}
+    done = check(mutual_broker.environment(**tls(authority.ca_file), **files))
+    assert (done.code, done.states["credentials"]) == (0, "warning")
+    assert done["credentials"]["text"].endswith(
+        f"every user of this machine can read {mine.key_file}: chmod 600 {mine.key_file}"
+    )
 
 
 def test_files_that_are_missing(tmp_path):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from mqtt.broker import Login
 from mqtt.conftest import MONITOR, READER
 from ports import free_port
 
@@ -45,8 +46,8 @@ def test_it_clears_this_node_and_no_other(broker):
     witness.wait_for(topic_of("hall"))
     done = remove(broker)
     assert (done.returncode, done.stderr) == (0, "")
-    assert topic_of("hall") in done.stdout
-    assert "hall" in done.stdout
+    assert done.stdout.startswith(f"removed {topic_of('hall')} from ")
+    assert "forgets node 'hall'" in done.stdout
     cleared = witness.wait_for(topic_of("hall"), lambda seen: seen.payload == b"")
     assert (cleared.qos, cleared.retain) == (1, True)
     later = broker.watch()
@@ -55,10 +56,24 @@ def test_it_clears_this_node_and_no_other(broker):
 
 
 def test_it_follows_the_prefix_and_can_be_done_twice(broker):
+    broker.publish(topic_of(prefix="ha"), {"device": "hall"}, retain=True)
     witness = broker.watch()
-    for _ in range(2):
-        assert remove(broker, homeassistant__prefix="ha").returncode == 0
-    witness.wait_for(topic_of(prefix="ha"), count=2)
+    done = [remove(broker, homeassistant__prefix="ha") for _ in range(2)]
+    assert [one.returncode for one in done] == [0, 0]
+    assert done[0].stdout.startswith("removed ha/device/")
+    assert done[1].stdout.startswith("nothing was announced for node 'hall': ")
+    assert f"nothing retained on {topic_of(prefix='ha')}" in done[1].stdout
+    witness.wait_for(topic_of(prefix="ha"), lambda seen: seen.payload == b"", count=2)
+
+
+def test_what_this_user_may_not_read_is_cleared_too(make_broker, tmp_path):
+    user = Login("writer", "p", acl=("topic write homeassistant/device/+/config",))
+    broker = make_broker(logins=(user,))
+    broker.publish(topic_of(), {"device": "hall"}, retain=True)
+    done = remove(broker, **login(user, tmp_path))
+    assert done.returncode == 0
+    assert "shows this user nothing" in done.stdout
+    assert broker.watch().messages == []
 
 
 def test_it_leaves_a_running_monitor_connected(broker):
@@ -99,7 +114,9 @@ def test_a_wrong_password(secured_broker, tmp_path):
 
 
 def test_a_user_who_may_not_publish(secured_broker, tmp_path):
-    refused(remove(secured_broker, **login(READER, tmp_path)), "the removal is not accepted")
+    refused(
+        remove(secured_broker, **login(READER, tmp_path)), "the removal is not accepted", "write homeassistant/device/#"
+    )
 
 
 def test_an_untrusted_certificate(tls_broker):

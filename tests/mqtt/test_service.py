@@ -197,6 +197,29 @@ def test_a_bad_file_is_refused_with_one_line_and_the_old_configuration_stays(bro
         assert monitor.process.poll() is None
 
 
+@pytest.mark.parametrize("place", ["named", "standard"])
+def test_a_file_that_has_gone_is_no_reason_to_forget_it(broker, tmp_path, place):
+    """Without it the defaults would hold, and MQTT would be off."""
+    witness = broker.watch(OWN)
+    environment = {k: v for k, v in broker.environment().items() if not k.startswith("SER_MONITOR__")}
+    config = f'node = "{NODE}"\n[mqtt]\nenabled = true\nport = {broker.port}\n'
+    (tmp_path / "ser-monitor").mkdir()
+    found = tmp_path / "ser-monitor" / "config.toml" if place == "standard" else None
+    variables = {**environment, "XDG_CONFIG_HOME": str(tmp_path)}
+    with Monitor("--input", "-", environment=variables, node=None, config=config, found=found) as monitor:
+        monitor.talk()
+        witness.wait_for(f"{BASE}/event", timeout_s=20)
+        monitor.config.unlink()
+        monitor.reload()
+        monitor.wait_for_log("the configuration stays as it was")
+        assert f"the configuration file {monitor.config} has gone; put it back" in monitor.log
+        witness.clear()
+        witness.wait_for(f"{BASE}/event", timeout_s=20)
+        monitor.configure(config.replace("enabled = true", "enabled = false"))
+        monitor.reload()
+        monitor.wait_for_log("configuration read again; switched on: stdout; switched off: mqtt")
+
+
 def test_a_hundred_reloads_lose_no_audio_and_leak_nothing(broker):
     witness = broker.watch(OWN)
     with Monitor("--input", "-", environment=broker.environment()) as monitor:

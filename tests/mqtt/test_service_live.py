@@ -44,7 +44,7 @@ def test_mute_closes_the_microphone_and_unmute_opens_it(broker, frail_pulse, wav
         witness.publish(f"{BASE}/mute/set", "ON")
         witness.wait_for(f"{BASE}/mute/state", lambda seen: seen.text == "ON")
         wait_until(lambda: recorders(frail_pulse) == 0)
-        assert witness.last(f"{BASE}/event").json["type"] == "end"
+        witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "end", timeout_s=2)
         player.kill()
         witness.publish(f"{BASE}/mute/set", "OFF")
         wait_until(lambda: recorders(frail_pulse) == 1)

@@ -84,6 +84,14 @@ def status(state="listening", **changes):
     return Report(StatusTaken(**{**figures, **changes}), time.time())
 
 
+def absent(make_broker):
+    """A broker that is not there yet, and a witness who will miss nothing: the broker keeps it all for them."""
+    broker = make_broker(persistent=True)
+    witness = broker.watch(lasting=True)
+    broker.stop()
+    return broker, witness
+
+
 def ids(witness, topic=f"{BASE}/event"):
     return [seen.json["id"] for seen in witness.of(topic)]
 
@@ -116,14 +124,13 @@ def test_a_connection_begins_with_the_announcement_in_order(broker, make_sink):
 
 
 def test_a_broker_that_comes_late_gets_everything_once_in_order(make_broker, make_sink):
-    broker = make_broker(start=False)
+    broker, witness = absent(make_broker)
     sink = make_sink(broker.settings())
     for number in range(1, 8):
         sink.write(report_of(number))
     time.sleep(2.5)
     assert sink.failure.startswith("nothing listens at")
     broker.start()
-    witness = broker.watch()
     witness.wait_for(f"{BASE}/event", count=7)
     assert ids(witness) == wanted_ids(range(1, 8))
     assert paths(witness)[:2] == ["availability", "info"]
@@ -181,14 +188,13 @@ def test_a_frozen_broker_holds_up_nobody(broker, make_sink):
 
 
 def test_beyond_the_bound_the_newest_arrive(make_broker, make_sink):
-    broker = make_broker(start=False)
+    broker, witness = absent(make_broker)
     sink = make_sink(broker.settings(queue_max=100))
     for number in range(1, 151):
         sink.write(report_of(number))
     assert sink.n_dropped == 50
     assert sink.n_queued == 100
     broker.start()
-    witness = broker.watch()
     witness.wait_for(f"{BASE}/event", count=100)
     assert ids(witness) == wanted_ids(range(51, 151))
 
@@ -419,11 +425,32 @@ def test_two_clients_with_one_id_name_the_clash_and_back_off(broker, make_sink):
     def both_name_it():
         for sink in seen:
             seen[sink] += sink.failure
-        return all("same client id" in failure for failure in seen.values())
+        return all("again and again: does another client use the same client id" in text for text in seen.values())
 
     wait_until(both_name_it, 40)
     assert first._connection._wait_s > 2
     assert second._connection._wait_s > 2
+
+
+def test_a_broker_that_is_stopped_is_not_an_unspecified_error(broker, make_sink):
+    sink = make_sink(broker.settings())
+    wait_until(lambda: not sink.failure)
+    seen = []
+    broker.stop()
+    wait_until(lambda: seen.append(sink.failure) or seen[-1])
+    assert "the broker closed it; was it stopped, or does another client use the same client id" in seen[-1]
+    assert "'ser-monitor-kitchen'?" in seen[-1]
+
+
+def test_a_refused_unmute_is_logged_among_nonsense(broker, make_sink, caplog):
+    witness = broker.watch()
+    sink = make_sink(broker.settings())
+    wait_until(lambda: not sink.failure)
+    for payload in ("on", "off", "OFF", "OFF"):
+        witness.publish(f"{BASE}/mute/set", payload)
+    witness.wait_for(f"{BASE}/mute/state", count=5)
+    said = [record.message for record in caplog.records if record.message.startswith("MQTT: ")]
+    assert [text.split()[1] for text in said] == ["found", "unmute"]
 
 
 def test_three_nodes_do_not_hear_each_other(broker, make_sink):
@@ -477,18 +504,26 @@ def test_tls_with_a_client_certificate(mutual_broker, authority, make_sink):
     witness.wait_for(f"{BASE}/event")
 
 
+@pytest.mark.parametrize("version", ["tlsv1.2", "tlsv1.3"])
+def test_a_client_certificate_that_is_missing_is_named(make_broker, authority, make_sink, version):
+    certificate = authority.issue("server")
+    broker = make_broker(certificate=certificate, client_ca=authority.ca_file, lines=[f"tls_version {version}"])
+    sink = make_sink(broker.settings(tls={"enabled": True, "ca_file": str(authority.ca_file)}))
+    wait_until(lambda: "client certificate" in sink.failure)
+    assert "[mqtt.tls] cert_file" in sink.failure
+
+
 def test_another_configuration_keeps_what_waits_and_leaves_nothing_behind(broker, make_broker, make_sink, model):
-    elsewhere = make_broker(start=False)
+    elsewhere, witness = absent(make_broker)
     sink = make_sink(broker.settings())
     wait_until(lambda: not sink.failure)
     speech = Speech(settings=elsewhere.settings(), node="attic", model=model, version="1", limits={})
     sink.change(speech)
     sink.write(report_of(1))
     with broker.watch() as before:
-        assert before.wait_for("ser-monitor/kitchen/availability").text == "offline"
-        assert not before.of("ser-monitor/kitchen/state")
+        before.wait_for("ser-monitor/kitchen/availability", lambda seen: seen.text == "offline")
+        wait_until(lambda: not [seen for seen in before.of("ser-monitor/kitchen/state")[-1:] if seen.payload])
     elsewhere.start()
-    witness = elsewhere.watch()
     witness.wait_for("ser-monitor/attic/event")
     assert witness.wait_for("ser-monitor/attic/availability").text == "online"
 
@@ -538,8 +573,11 @@ def test_a_broker_that_refuses_events_is_no_delivery(make_broker, make_sink, cap
         sink.close()
     assert sink._outgoing.n_acknowledged == 0
     assert sink.n_dropped == 5
-    refusals = [record for record in caplog.records if "does not take ser-monitor/kitchen/event" in record.message]
-    assert len(refusals) == 1
+    refusals = [record.message for record in caplog.records if "access rules" in record.message]
+    # One line for all topics of ours, and nothing about a password that was right.
+    assert [text for text in refusals if f"let them write {BASE}/#" in text] == [refusals[0]]
+    assert refusals[0].startswith(f"the broker does not let user 'monitor' publish on {BASE}/info")
+    assert "password" not in caplog.text
 
 
 def test_mute_is_obeyed_in_a_flood(broker, make_sink):

@@ -317,3 +317,9 @@ def test_damaged_files_are_read_or_refused_and_never_worse(tmp_path, kind):
             assert "\n" not in str(error)  # noqa: PT017 - most are refused, which is right
         else:
             assert n_samples <= 200_000
+
+
+def test_others_are_told_the_name_and_not_the_folders(wav):
+    source = AudioFile(wav, 16_000)
+    assert source.name == str(wav)
+    assert source.status().device == wav.name
