@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trainer.cliprecipe import ClipRecipe
 
 _BASELINE = "baseline.joblib"
+_NETWORK = "model.keras"
 _SCALER = "scaler.npz"
 
 
@@ -120,6 +121,11 @@ def read_model(recipe: ClipRecipe, out: Path) -> ClipModel:
     except Exception as error:  # noqa: BLE001 - a damaged pickle can raise anything
         raise ModelError(f"{path}: cannot be read ({error}); remove the folder and train again") from None
     return FittedBaseline(baseline, Scaler.read(out / _SCALER), n_frames)
+
+
+def model_bytes(out: Path) -> int:
+    """Size of the model that was trained into the folder `out`, as it is stored there."""
+    return sum((out / name).stat().st_size for name in (_BASELINE, _NETWORK) if (out / name).is_file())
 
 
 def laid_out(features: Sequence[NDArray[np.float32]], recipe: ClipRecipe, model: ClipModel) -> Examples:

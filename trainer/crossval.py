@@ -6,7 +6,7 @@ of all, `OUT/predictions-seed-0.npz`: every test clip's answer; pictures of the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trainer.figures import Predictions
     from trainer.protocols import Protocol
     from trainer.recipefile import AnyRecipe
+    from trainer.trials import Cost
 
 RESULT = "crossval.json"
 PREDICTIONS = "predictions.npz"
@@ -56,8 +57,9 @@ def crossval(recipe: AnyRecipe, protocol_name: str, seeds: Sequence[int], places
         places: where things are.
 
     Returns:
-        `recipe`, `protocol`, `leak`, `notes`, `corpora`, `seeds`: one figure set of `trainer.figures` a seed;
-        `uar`: the mean over seeds of the mean over folds, as protocols publish it, with `uar_deviation` over the seeds.
+        `recipe`, `protocol`, `leak`, `notes`, `corpora`; `seeds`: one figure set of `trainer.figures` a seed; `cost`:
+        size and time of the first fold's model; `uar`: the mean over seeds of the mean over folds, as protocols publish
+        it, with `uar_deviation` over the seeds.
 
     Raises:
         MonitorError: corpora are missing, or the recipe is refused.
@@ -71,6 +73,7 @@ def crossval(recipe: AnyRecipe, protocol_name: str, seeds: Sequence[int], places
         print(f"  {note}")
     pooled = {seed: _seed(recipe, seed, protocol, material_of, places) for seed in seeds}
     result = _result(recipe, protocol, pooled, stand_in)
+    result["cost"] = asdict(_cost(recipe, seeds[0], protocol, material_of, places))
     draw_answers(next(iter(pooled.values())), places.out)
     write_json(places.out / RESULT, result)
     print(summary(result))
@@ -124,7 +127,9 @@ def summary(result: dict[str, Any]) -> str:
         )
     spread = f" +- {_percent(result['uar_deviation'])}" if len(rows) > 1 else ""
     title = f"{result['recipe']}, {result['caption']}: UAR {_percent(result['uar'])}{spread} %"
-    return f"{title}\n\n{table(head, rows)}"
+    cost = result["cost"]
+    size = f"model of {cost['model_bytes'] / 1000:.0f} kB, an answer in {cost['answer_ms']:.1f} ms without features"
+    return f"{title}; {size}\n\n{table(head, rows)}"
 
 
 def _percent(share: float) -> str:
@@ -165,6 +170,13 @@ def _seed(recipe: AnyRecipe, seed: int, protocol: Protocol, material: Material, 
     pooled = joined(parts)
     pooled.save(places.out / f"predictions-seed-{seed}.npz")
     return pooled
+
+
+def _cost(recipe: AnyRecipe, seed: int, protocol: Protocol, material: Material, places: Places) -> Cost:
+    """Of the model of the first fold."""
+    fold = protocol.folds[0]
+    trials = make_trials(recipe, seed, places.root, places.cache)
+    return trials.cost(Material(material.holdings, fold.splits), places.out / f"seed-{seed}" / fold.name)
 
 
 def _result(recipe: AnyRecipe, protocol: Protocol, pooled: dict[int, Predictions], stand_in: str) -> dict[str, Any]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -11,7 +15,7 @@ from trainer.architectures import check_architecture
 from trainer.augment import clip_chain
 from trainer.baselines import make_baseline
 from trainer.clipcache import clip_features
-from trainer.clipmodel import fit_model
+from trainer.clipmodel import fit_model, laid_out, model_bytes, read_model
 from trainer.cliprecipe import ClipRecipe
 from trainer.examples import Examples
 from trainer.experiment import check_chains, interruptible, train_on
@@ -24,7 +28,7 @@ from trainer.quiet import load_tensorflow
 from trainer.runs import RunFolder, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -34,6 +38,20 @@ if TYPE_CHECKING:
     from trainer.material import Material
     from trainer.recipe import Recipe
     from trainer.recipefile import AnyRecipe
+
+
+_TIMED = 30
+"""Clips that are timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a model costs."""
+
+    model_bytes: int
+    """Of the file as it was trained; what is exported is smaller."""
+    answer_ms: float
+    """Median time of one answer, features not counted: to a clip, or to a window of a recipe for the daemon."""
 
 
 class Trials(Protocol):
@@ -50,6 +68,10 @@ class Trials(Protocol):
             MonitorError: the recipe is refused, or clips are missing.
             KeyboardInterrupt: stopped; the state is in `folder`.
         """
+        ...
+
+    def cost(self, material: Material, folder: Path) -> Cost:
+        """What the model of the finished run `folder` costs, measured with test clips of `material`."""
         ...
 
 
@@ -107,6 +129,13 @@ class ClipTrials:
         write_json(run.metrics, {"test": figures_of(predictions)})
         return predictions
 
+    def cost(self, material: Material, folder: Path) -> Cost:
+        """See `Trials`."""
+        model = read_model(self._seeded, folder)
+        clips = self._features(material.splits.test[:_TIMED])
+        examples = [laid_out([versions[0]], self._recipe, model) for versions in clips.versions]
+        return Cost(model_bytes(folder), _median_ms([partial(model.posteriors, one) for one in examples]))
+
     def training_examples(self, material: Material) -> Examples:
         """The training clips of `material` in all versions, as the model sees them."""
         features = self._features(material.splits.train, augmented=True)
@@ -147,6 +176,27 @@ class StreamTrials:
             self._recipe,
             clip_averages(posteriors, windows.clip, windows.speech_ratios, len(utterances)),
         )
+
+    def cost(self, material: Material, folder: Path) -> Cost:
+        """See `Trials`."""
+        load_tensorflow()
+        from trainer import network  # noqa: PLC0415
+
+        run = RunFolder(folder)
+        windows = heard(material.splits.test[:_TIMED], self._recipe, "test").windows
+        model = network.read_network(run.network)
+        calls = [partial(network.posteriors_of, model, windows[i : i + 1]) for i in range(len(windows))]
+        return Cost(run.network.stat().st_size, _median_ms(calls))
+
+
+def _median_ms(answers_of: Sequence[Callable[[], object]]) -> float:
+    """The first one warms up."""
+    times = []
+    for answer in [answers_of[0], *answers_of]:
+        started_s = time.perf_counter()
+        answer()
+        times.append(1000 * (time.perf_counter() - started_s))
+    return median(times[1:])
 
 
 def answers(utterances: Sequence[Utterance], recipe: AnyRecipe, posteriors: NDArray[np.float64]) -> Predictions:

@@ -153,6 +153,11 @@ def test_systems_side_by_side(call, place):
     assert results_table(rows) in printed
     assert "ser-train compare vectors.toml pictures.toml --protocol loso --seeds 1" in page
     assert (place / "docs/results.svg").read_text().startswith("<?xml")
+    assert "vectors was stated at 90.0 %; under random our" in page
+    assert page.count("LEAKY") == 2
+    for row in rows:
+        assert row["independent"]["cost"]["answer_ms"] > 0
+        assert row["independent"]["cost"]["model_bytes"] > 1000
     # The same figures as by crossval alone.
     alone = json.loads((place / "runs/vectors/loso/crossval.json").read_text())
     assert rows[0]["independent"]["uar"] == alone["uar"]
