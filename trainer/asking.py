@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, NoInputError
 from trainer.clipcache import features_of_file
 from trainer.clipmodel import laid_out, read_model
 from trainer.cliprecipe import ClipRecipe
@@ -25,6 +25,10 @@ def ask(folder: Path, files: Sequence[Path]) -> int:
         ConfigError: the run is for the daemon's windows.
         BadAudioError: a recording cannot be decoded.
     """
+    if not files:
+        raise NoInputError(f"{folder}: no recording was named; wanted one or more: ser-train evaluate {folder} FILES")
+    if missing := [path for path in files if not path.is_file()]:
+        raise NoInputError(f"{missing[0]}: no such file; wanted a recording")
     recipe = RunFolder(folder).read_recipe()
     if not isinstance(recipe, ClipRecipe):
         raise ConfigError(f"{folder}: a run for the daemon; export it and ask ser-monitor analyze")

@@ -46,10 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ser-train {_version()}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
-    corpora = _verb(
-        verbs, "corpora", "what is found of the corpora: clips, speakers, licences, what is missing", _corpora
-    )
-    del corpora
+    _verb(verbs, "corpora", "what is found of the corpora: clips, speakers, licences, what is missing", _corpora)
     train = _verb(verbs, "train", "train a recipe; interrupted, the same command goes on", _train)
     train.add_argument("recipe", help="name of a recipe that comes with the trainer, or a .toml file")
     train.add_argument(
@@ -61,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     compare = _verb(
         verbs, "compare", "earlier systems side by side: under their own protocol and speaker-independent", _compare
     )
-    compare.add_argument("recipes", nargs="*", help="as in train (default: the five earlier systems)")
+    compare.add_argument("recipes", nargs="*", help="as in train (default: the earlier systems)")
     _add_protocol(compare, "ravdess-5fold")
     compare.add_argument("--docs", type=Path, help="write results.md and results.svg there too, e.g. docs")
     evaluate = _verb(
@@ -97,7 +94,15 @@ def _add_protocol(parser: argparse.ArgumentParser, default: str) -> None:
     from trainer.protocols import PROTOCOLS  # noqa: PLC0415 - light
 
     parser.add_argument("--protocol", choices=tuple(PROTOCOLS), default=default, help=f"default: {default}")
-    parser.add_argument("--seeds", type=int, default=1, help="how many trainings of every fold (default: 1)")
+    parser.add_argument("--seeds", type=_positive, default=1, help="how many trainings of every fold (default: 1)")
+
+
+def _positive(text: str) -> int:
+    """An `argparse` type: a number above 0."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"found {text}, wanted 1 or more")
+    return number
 
 
 def _verb(
@@ -147,8 +152,11 @@ def _train(options: argparse.Namespace) -> int:
     from trainer.training_runs import find_rate, train  # noqa: PLC0415
 
     work = find_rate if options.find_rate else train
-    for recipe in find_recipes([options.recipe]):
-        work(recipe, _data(options), _folder(options, recipe.name))
+    recipes = find_recipes([options.recipe])
+    for recipe in recipes:
+        # Each variant of a suite has a folder of its own.
+        out = options.out / recipe.name if options.out and len(recipes) > 1 else _folder(options, recipe.name)
+        work(recipe, _data(options), out)
     return 0
 
 
@@ -157,7 +165,7 @@ def _crossval(options: argparse.Namespace) -> int:
     from trainer.recipefile import find_recipes  # noqa: PLC0415
 
     for recipe in find_recipes([options.recipe]):
-        out = _folder(options, recipe.name) / options.protocol
+        out = (options.out or Path("runs")) / recipe.name / options.protocol
         crossval(recipe, options.protocol, range(options.seeds), Places(_data(options), out))
     return 0
 

@@ -16,6 +16,7 @@ import time
 import zipfile
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from trainer.augment import clip_chain
 from trainer.clips import fitted, read_prepared
 from trainer.corpora import audio_files
 from trainer.features import make_feature
+from trainer.runs import versions
 from trainer.workers import MAX_WORKERS, mapped
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ if TYPE_CHECKING:
     from trainer.recipe import Settings
 
 _VERSION = 1
-"""Raise it when the code below, or a feature, computes other numbers."""
+"""Raise it when the code below computes other numbers."""
+_LIBRARIES = ("librosa", "numpy", "python_speech_features", "opensmile", "soxr", "audiomentations")
 _SHARD_CLIPS = 32
 _FRAME_SLACK = 16
 _FRAME_SHARE = 1.25
@@ -218,12 +221,22 @@ class _Store:
 
 def _version_key(recipe: ClipRecipe, chain: int | None, root: Path | None) -> str:
     """Hash over what decides the numbers besides the clip; of an augmented version seed and number of the chain too."""
-    parts: tuple[object, ...] = (_VERSION, recipe.clip, recipe.features, recipe.layout.pooled)
+    parts: tuple[object, ...] = (_VERSION, _code(), recipe.clip, recipe.features, recipe.layout.pooled)
     if chain is not None:
         steps = recipe.augment[chain]
         # Whether versions are cut again, see `_Maker.version`.
         parts += (_is_cut(recipe), recipe.seed, chain, steps, [_recordings(step, root) for step in steps])
     return _digest(parts)
+
+
+@cache
+def _code() -> str:
+    """Hash over the code that computes features, and the libraries it calls: edited, all is computed anew."""
+    here = Path(__file__).parent
+    sources = [here / "audio.py", here / "clips.py", *sorted((here / "features").glob("*.py"))]
+    sources += sorted((here / "augment").glob("*.py"))
+    found = versions()
+    return _digest(([path.read_text(encoding="utf-8") for path in sources], [found.get(name) for name in _LIBRARIES]))
 
 
 def _recordings(step: Settings, root: Path | None) -> list[tuple[str, int]]:

@@ -166,5 +166,6 @@ class ClipRecipe(Table, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, **changes)
 
     def digest(self) -> str:
-        """First digits of a hash over every value: two recipes with the same digest train the same model."""
-        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:16]
+        """First digits of a hash over all that decides a model: two recipes with the same digest train the same one."""
+        plain = self.replaced(description="", headline=None, stand_in="")
+        return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()[:16]

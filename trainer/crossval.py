@@ -9,30 +9,31 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
-from monitor.errors import NoInputError
+from monitor.errors import ConfigError, NoInputError
+from trainer.cliprecipe import ClipRecipe
 from trainer.experiment import CACHE
 from trainer.figures import collapsed, figures_of, joined, read_predictions
 from trainer.labels import label_scheme
 from trainer.material import Material, labelled
 from trainer.protocols import Clips, divide
 from trainer.runpictures import draw_answers
-from trainer.runs import git_revision, versions, write_json
+from trainer.runs import RunFolder, versions, write_json
 from trainer.tables import table
-from trainer.trials import check_recipe, make_trials
+from trainer.trials import PREDICTIONS, check_recipe, make_trials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from trainer.figures import Predictions
-    from trainer.protocols import Protocol
+    from trainer.protocols import Fold, Protocol
     from trainer.recipefile import AnyRecipe
     from trainer.trials import Cost
 
 RESULT = "crossval.json"
-PREDICTIONS = "predictions.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +73,26 @@ def crossval(recipe: AnyRecipe, protocol_name: str, seeds: Sequence[int], places
     for note in [*protocol.notes, *([stand_in] if stand_in else [])]:
         print(f"  {note}")
     pooled = {seed: _seed(recipe, seed, protocol, material_of, places) for seed in seeds}
-    result = _result(recipe, protocol, pooled, stand_in)
+    result = _result(recipe, protocol, pooled, stand_in, places.out)
     result["cost"] = asdict(_cost(recipe, seeds[0], protocol, material_of, places))
-    draw_answers(next(iter(pooled.values())), places.out)
+    draw_answers(next(iter(pooled.values())), places.out, protocol.leak and protocol.caption)
     write_json(places.out / RESULT, result)
     print(summary(result))
     return result
 
 
 def present(recipe: AnyRecipe, root: Path) -> tuple[AnyRecipe, str]:
-    """The recipe on its stand-in, where none of its corpora is here, and a sentence about that.
+    """As `on_stand_in`; recipes for the daemon have none."""
+    return on_stand_in(recipe, root) if isinstance(recipe, ClipRecipe) else (recipe, "")
+
+
+def on_stand_in(recipe: ClipRecipe, root: Path) -> tuple[ClipRecipe, str]:
+    """The recipe on its stand-in, where none of its corpora is here, and a sentence about that; else as it is.
 
     Raises:
         NoInputError: neither is here.
     """
-    stand_in = getattr(recipe, "stand_in", "")
+    stand_in = recipe.stand_in
     if not stand_in or any((root / corpus).is_dir() and _audible(root / corpus) for corpus in recipe.corpora):
         return recipe, ""
     if not (root / stand_in).is_dir():
@@ -111,7 +117,7 @@ def summary(result: dict[str, Any]) -> str:
     ]
     rows = []
     for seed, figures in result["seeds"].items():
-        low, high = figures["uar_interval"] or (float("nan"), float("nan"))
+        interval = "-".join(_percent(limit) for limit in figures["uar_interval"] or ()) or "one speaker"
         rows.append(
             [
                 seed,
@@ -119,7 +125,7 @@ def summary(result: dict[str, Any]) -> str:
                 str(figures["clips"]),
                 str(figures["speakers"]),
                 _percent(figures["uar_fold_mean"]),
-                f"{_percent(figures['uar'])} [{_percent(low)}, {_percent(high)}]",
+                f"{_percent(figures['uar'])} [{interval}]",
                 _percent(figures["war"]),
                 _percent(figures["macro_f1"]),
                 f"{figures['ece']:.3f}",
@@ -161,25 +167,62 @@ def _seed(recipe: AnyRecipe, seed: int, protocol: Protocol, material: Material, 
     trials = make_trials(recipe, seed, places.root, places.cache)
     parts = []
     for fold in protocol.folds:
-        folder = places.out / f"seed-{seed}" / fold.name
-        if not (folder / PREDICTIONS).exists():
+        run = RunFolder(places.out / f"seed-{seed}" / fold.folder)
+        found = _finished(run, recipe.replaced(seed=seed), fold)
+        if found is None:
             print(f"{recipe.name}, seed {seed}, {fold.name}")
-            predictions = trials.predict(Material(material.holdings, fold.splits), folder)
-            predictions.save(folder / PREDICTIONS)
-        parts.append(read_predictions(folder / PREDICTIONS))
+            found = trials.predict(Material(material.holdings, fold.splits), run.root)
+            _say_protocol(run, protocol)
+        parts.append(found)
     pooled = joined(parts)
     pooled.save(places.out / f"predictions-seed-{seed}.npz")
     return pooled
+
+
+def _finished(run: RunFolder, recipe: AnyRecipe, fold: Fold) -> Predictions | None:
+    """The answers of a trial that is done; None where it has to be run.
+
+    Raises:
+        ConfigError: the folder holds a trial of another recipe, or on other clips.
+    """
+    path = run.root / PREDICTIONS
+    if not path.is_file() or not run.metrics.is_file():
+        return None
+    if run.read_recipe().digest() != recipe.digest():
+        raise ConfigError(
+            f"{run.root}: holds a trial of another recipe; name another folder with --out, or remove this one"
+        )
+    run.check_clips(fold.splits)
+    predictions = read_predictions(path)
+    if not set(predictions.names) <= {utterance.name for utterance in fold.splits.test}:
+        raise ConfigError(
+            f"{run.root}: holds a trial on other clips; name another folder with --out, or remove this one"
+        )
+    return predictions
+
+
+def _say_protocol(run: RunFolder, protocol: Protocol) -> None:
+    """Figures must never be seen without the protocol that they are by."""
+    write_json(run.metrics, {"protocol": protocol.caption, **msgspec.json.decode(run.metrics.read_bytes())})
 
 
 def _cost(recipe: AnyRecipe, seed: int, protocol: Protocol, material: Material, places: Places) -> Cost:
     """Of the model of the first fold."""
     fold = protocol.folds[0]
     trials = make_trials(recipe, seed, places.root, places.cache)
-    return trials.cost(Material(material.holdings, fold.splits), places.out / f"seed-{seed}" / fold.name)
+    return trials.cost(Material(material.holdings, fold.splits), places.out / f"seed-{seed}" / fold.folder)
 
 
-def _result(recipe: AnyRecipe, protocol: Protocol, pooled: dict[int, Predictions], stand_in: str) -> dict[str, Any]:
+def _revisions(protocol: Protocol, seeds: Sequence[int], out: Path) -> list[str]:
+    """Of the code, with which the trials were run."""
+    runs = [RunFolder(out / f"seed-{seed}" / fold.folder) for seed in seeds for fold in protocol.folds]
+    found = [msgspec.json.decode(run.provenance.read_bytes())["revision"] for run in runs]
+    return sorted(set(found))
+
+
+def _result(
+    recipe: AnyRecipe, protocol: Protocol, pooled: dict[int, Predictions], stand_in: str, out: Path
+) -> dict[str, Any]:
     figures = {str(seed): _figures(predictions) for seed, predictions in pooled.items()}
     means = [one["uar_fold_mean"] for one in figures.values()]
     result: dict[str, Any] = {
@@ -194,7 +237,7 @@ def _result(recipe: AnyRecipe, protocol: Protocol, pooled: dict[int, Predictions
         "uar": float(np.mean(means)),
         "uar_deviation": float(np.std(means, ddof=1)) if len(means) > 1 else None,
         "war": float(np.mean([one["war"] for one in figures.values()])),
-        "revision": git_revision(),
+        "revisions": _revisions(protocol, list(pooled), out),
         "versions": versions(),
         "seeds": figures,
     }

@@ -13,6 +13,7 @@ from trainer.audio import read_samples
 from trainer.augment import CLIP, clip_chain
 from trainer.compare import METRIC, systems_of
 from trainer.compare import RESULT as COMPARISON
+from trainer.crossval import present
 from trainer.figures import joined, read_predictions
 from trainer.labels import label_scheme
 from trainer.material import labelled
@@ -72,14 +73,24 @@ def draw(name: str, wanted: Wanted, out: Path, suffix: str) -> int:
         return 0
     if name not in PLOTS:
         raise ConfigError(f"plot '{name}' is unknown; known: {', '.join(PLOTS)}")
-    from trainer.plots.style import save  # noqa: PLC0415 - matplotlib
+    from trainer.plots.style import save, warned  # noqa: PLC0415 - matplotlib
 
     inputs = _OF[name][0](wanted)
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{name}.{suffix}"
-    save(drawn(name, **inputs), path)
+    save(warned(drawn(name, **inputs), _warning(wanted.sources)), path)
     print(f"{path}: written")
     return 0
+
+
+def _warning(sources: Sequence[Path]) -> str:
+    """What the figures of a cross-validation or of a trial are worth, where somebody stood on both sides."""
+    for path in (path for source in sources for path in (source / "crossval.json", source / "metrics.json")):
+        if path.is_file():
+            found = msgspec.json.decode(path.read_bytes())
+            caption = str(found.get("caption") or found.get("protocol") or "")
+            return caption if "LEAKY" in caption else ""
+    return ""
 
 
 def _classes(wanted: Wanted) -> dict[str, Any]:
@@ -205,7 +216,8 @@ _OF: Mapping[str, tuple[Callable[[Wanted], dict[str, Any]], str]] = {
 def _utterances(wanted: Wanted) -> list[Utterance]:
     if wanted.root is None:
         raise NoInputError("no corpora here: name their folder with --data, or recordings to draw")
-    _, utterances = labelled(wanted.recipe, wanted.root)
+    recipe, _ = present(wanted.recipe, wanted.root)
+    _, utterances = labelled(recipe, wanted.root)
     if not utterances:
         raise NoInputError(f"{wanted.root}: no clip of the corpora of recipe '{wanted.recipe.name}'")
     return utterances

@@ -43,6 +43,11 @@ class Fold:
     name: str
     splits: Splits
 
+    @property
+    def folder(self) -> str:
+        """The name, fit for a folder."""
+        return self.name.replace("/", "_")
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
@@ -81,7 +86,13 @@ def holdout(clips: Clips) -> tuple[list[Fold], list[str]]:
     if not any(use.test for use in clips.uses.values()):
         n_groups = max(min(_N_FOLDS, len({utterance.person for utterance in clips.utterances})), _N_PARTS)
         return [Fold("holdout", _grouped(clips, n_groups)[0].splits)], []
-    return [Fold("holdout", split(clips.utterances, clips.uses))], []
+    here = _speakers(clips)
+    notes = [
+        f"{corpus}: speakers {' '.join(absent)}, whom the recipe holds out, are not here"
+        for corpus, use in clips.uses.items()
+        if (absent := [name for name in (*use.test, *use.validation) if name not in here.get(corpus, ())])
+    ]
+    return [Fold("holdout", split(clips.utterances, clips.uses))], notes
 
 
 def leave_one_speaker_out(clips: Clips) -> tuple[list[Fold], list[str]]:
@@ -151,7 +162,11 @@ def random_clips(clips: Clips) -> tuple[list[Fold], list[str]]:
 
 
 def random_windows(clips: Clips) -> tuple[list[Fold], list[str]]:
-    """Every clip is trained on and tested on; only the windows that are cut out of it differ."""
+    """Every clip is trained on, by windows at random places, and judged by windows at half overlap.
+
+    What a test set is whose windows were drawn from the same clips as those of training: it measures how well clips are
+    learnt by heart.
+    """
     everything = tuple(clips.utterances)
     folds, _ = random_clips(clips)
     return [Fold("random-windows", Splits(everything, folds[0].splits.validation, everything))], []
@@ -164,7 +179,7 @@ PROTOCOLS: Mapping[str, tuple[Callable[[Clips], tuple[list[Fold], list[str]]], s
     "ravdess-5fold": (ravdess_5fold, ""),
     "leave-one-corpus-out": (leave_one_corpus_out, ""),
     "random": (random_clips, "every speaker is on both sides"),
-    "random-windows": (random_windows, "every clip is on both sides"),
+    "random-windows": (random_windows, "the test clips are the training clips"),
 }
 """Name to the function that divides, and what leaks."""
 

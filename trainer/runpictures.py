@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 LOG = "log.jsonl"
 
 
-def draw_answers(predictions: Predictions, folder: Path) -> None:
-    """`confusion.png`, `reliability.png` and `speakers.png` of the test clips."""
+def draw_answers(predictions: Predictions, folder: Path, warning: str = "") -> None:
+    """`confusion.png`, `reliability.png` and `speakers.png` of the test clips; `warning` stands in each of them."""
     for name in ("confusion", "reliability", "speakers"):
-        _save(name, inputs_of(name, predictions), folder)
+        _save(name, inputs_of(name, predictions), folder, warning)
 
 
 def draw_training(folder: Path) -> None:
@@ -45,7 +45,7 @@ def inputs_of(name: str, predictions: Predictions) -> dict[str, Any]:
     }
 
 
-def _save(name: str, inputs: dict[str, Any], folder: Path) -> None:
-    from trainer.plots.style import save  # noqa: PLC0415 - matplotlib
+def _save(name: str, inputs: dict[str, Any], folder: Path, warning: str = "") -> None:
+    from trainer.plots.style import save, warned  # noqa: PLC0415 - matplotlib
 
-    save(drawn(name, **inputs), folder / f"{name}.png")
+    save(warned(drawn(name, **inputs), warning), folder / f"{name}.png")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.errors import ConfigError
-from trainer.crossval import PREDICTIONS, divided, present
+from trainer.crossval import divided, on_stand_in
 from trainer.experiment import CACHE, train_recipe
 from trainer.figures import figures_of
 from trainer.material import Material
@@ -35,12 +35,14 @@ def train(recipe: AnyRecipe, root: Path, out: Path) -> None:
         return
     check_recipe(recipe)
     run = RunFolder(out)
+    recipe, stand_in = on_stand_in(recipe, root)
+    if stand_in:
+        print(stand_in)
     if run.metrics.exists() and run.read_recipe().digest() == recipe.digest():
         print(f"{out}: is finished; ask it with ser-train evaluate {out} FILES, or name another folder with --out")
         return
     material = _held_out(recipe, root)
     predictions = make_trials(recipe, recipe.seed, root, CACHE).predict(material, out)
-    predictions.save(out / PREDICTIONS)
     draw_answers(predictions, out)
     draw_training(out)
     figures = figures_of(predictions)
@@ -67,6 +69,7 @@ def find_rate(recipe: AnyRecipe, root: Path, out: Path) -> None:
     load_tensorflow()
     from trainer.ratefinder import range_finder  # noqa: PLC0415 - TensorFlow
 
+    recipe, _ = on_stand_in(recipe, root)
     trials = ClipTrials(recipe, recipe.seed, root, CACHE)
     examples = trials.training_examples(_held_out(recipe, root))
     test = range_finder(recipe, examples, len(label_scheme(recipe.labels).labels))
@@ -76,8 +79,7 @@ def find_rate(recipe: AnyRecipe, root: Path, out: Path) -> None:
 
 
 def _held_out(recipe: ClipRecipe, root: Path) -> Material:
-    chosen, stand_in = present(recipe, root)
-    if stand_in:
-        print(stand_in)
-    material, protocol = divided(chosen, "holdout", root)
+    material, protocol = divided(recipe, "holdout", root)
+    for note in protocol.notes:
+        print(note)
     return Material(material.holdings, protocol.folds[0].splits)

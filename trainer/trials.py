@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from trainer.recipefile import AnyRecipe
 
 
+PREDICTIONS = "predictions.npz"
 _TIMED = 30
 """Clips that are timed."""
 
@@ -62,7 +63,7 @@ class Trials(Protocol):
 
         Args:
             material: the clips and their division.
-            folder: of the run; an interrupted one goes on.
+            folder: of the run; an interrupted one goes on. `PREDICTIONS` is written there.
 
         Raises:
             MonitorError: the recipe is refused, or clips are missing.
@@ -121,11 +122,15 @@ class ClipTrials:
         validation = train.alike(*self._parts(of_validation)) if of_validation.utterances else None
         with interruptible() as interrupted:
             model = fit_model(self._seeded, train, validation, folder, lambda _: interrupted.is_set())
+        if interrupted.is_set():
+            # Classical models are not asked while they train.
+            raise KeyboardInterrupt
         of_test = self._features(splits.test)
         if not of_test.utterances:
             raise NoInputError(f"{folder.name}: none of {len(splits.test)} test clips can be decoded; see above")
         test = train.alike(*self._parts(of_test))
         predictions = answers(of_test.utterances, self._recipe, model.posteriors(test))
+        predictions.save(folder / PREDICTIONS)
         write_json(run.metrics, {"test": figures_of(predictions)})
         return predictions
 
@@ -171,11 +176,10 @@ class StreamTrials:
         utterances = material.splits.test
         windows = heard(utterances, self._recipe, "test")
         posteriors = network.posteriors_of(network.read_network(run.network), windows.windows)
-        return answers(
-            utterances,
-            self._recipe,
-            clip_averages(posteriors, windows.clip, windows.speech_ratios, len(utterances)),
-        )
+        averages = clip_averages(posteriors, windows.clip, windows.speech_ratios, len(utterances))
+        predictions = answers(utterances, self._recipe, averages)
+        predictions.save(folder / PREDICTIONS)
+        return predictions
 
     def cost(self, material: Material, folder: Path) -> Cost:
         """See `Trials`."""

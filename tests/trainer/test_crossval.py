@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,13 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dummy_corpora import make_tree
 
+from trainer.baselines import Baseline
 from trainer.cli import main
 from trainer.compare import results_table
 from trainer.figures import figures_of, read_predictions
 from trainer.labels import label_scheme
-from trainer.pictures import _OF
-from trainer.plots import PLOTS
+from trainer.pictures import _OF, _warning
+from trainer.plots import PLOTS, drawn
+from trainer.plots.style import warned
 
 VECTORS = """
 schema = 1
@@ -105,6 +109,50 @@ def test_every_fold_is_trained_once_and_found_again(call, place):
     assert [path.stat().st_mtime_ns for path in trials] == before
 
 
+def test_figures_of_another_recipe_or_of_other_clips_are_never_shown(call, place, corpora_root, tmp_path):
+    call("crossval", "vectors.toml", "--protocol", "loso", "--out", tmp_path / "kept")
+    other = tmp_path / "other.toml"
+    other.write_text(VECTORS.replace('name = "svm"', 'name = "knn"'))
+    assert "another recipe" in call("crossval", other, "--protocol", "loso", "--out", tmp_path / "kept", code=78)
+    # Other words for the same thing are no other recipe.
+    other.write_text(VECTORS.replace("schema = 1", 'schema = 1\ndescription = "in other words"'))
+    call("crossval", other, "--protocol", "loso", "--out", tmp_path / "kept")
+    fewer = tmp_path / "corpora"
+    shutil.copytree(corpora_root / "RAVDESS", fewer / "RAVDESS")
+    next((fewer / "RAVDESS").rglob("*-01.wav")).unlink()
+    words = ("--protocol", "loso", "--out", tmp_path / "kept", "--data", fewer)
+    assert "other clips" in call("crossval", "vectors.toml", *words, code=78, corpora=False)
+
+
+def test_variants_of_a_suite_do_not_share_a_folder(call, place, tmp_path):
+    (tmp_path / "suite.toml").write_text(
+        VECTORS.replace('[baseline]\nname = "svm"', "").replace('"vectors"', '"suite"')
+        + '[variants.a]\nbaseline = { name = "svm" }\n[variants.b]\nbaseline = { name = "tree" }\n'
+    )
+    call("crossval", tmp_path / "suite.toml", "--protocol", "random", "--out", tmp_path / "out")
+    assert sorted(path.parent.parent.name for path in tmp_path.glob("out/*/random/crossval.json")) == [
+        "suite-a",
+        "suite-b",
+    ]
+    call("train", tmp_path / "suite.toml", "--out", tmp_path / "trained")
+    assert sorted(path.parent.name for path in tmp_path.glob("trained/*/metrics.json")) == ["suite-a", "suite-b"]
+
+
+def test_ctrl_c_ends_classical_trainings_too(call, place, monkeypatch, tmp_path):
+    fit = Baseline.fit
+
+    def interrupted(self, x, y):
+        signal.raise_signal(signal.SIGINT)
+        return fit(self, x, y)
+
+    words = ("crossval", "vectors.toml", "--protocol", "loso", "--out", tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Baseline, "fit", interrupted)
+        assert "interrupted; the same command goes on" in call(*words, code=130)
+    assert not list(tmp_path.rglob("predictions.npz"))
+    call(*words)
+
+
 def test_the_published_folds_say_who_is_not_here(call, place):
     printed = call("crossval", "vectors.toml", "--protocol", "ravdess-5fold")
     assert "fold 3 left out: actors" in printed
@@ -115,7 +163,13 @@ def test_the_published_folds_say_who_is_not_here(call, place):
 def test_a_leak_is_said_wherever_the_figure_is(call, place):
     printed = call("crossval", "vectors.toml", "--protocol", "random")
     assert printed.count("LEAKY: every speaker is on both sides") == 2
-    assert json.loads((place / "runs/vectors/random/crossval.json").read_text())["leak"]
+    folder = place / "runs/vectors/random"
+    assert json.loads((folder / "crossval.json").read_text())["leak"]
+    assert "LEAKY" in json.loads((folder / "seed-0/random/metrics.json").read_text())["protocol"]
+    assert "LEAKY" in _warning([folder])
+    figure = drawn("confusion", confusion=[[1]], labels=["calm"])
+    assert [text.get_text() for text in warned(figure, _warning([folder])).texts if "LEAKY" in text.get_text()]
+    assert not _warning([place / "runs/vectors/loso"])
 
 
 def test_several_seeds_give_a_spread(call, place):
@@ -132,7 +186,7 @@ def test_several_seeds_give_a_spread(call, place):
 def test_a_recipe_for_the_daemon_is_cross_validated_through_its_own_windows(call, place, tiny_path):
     printed = call("crossval", tiny_path, "--protocol", "holdout", "--out", "stream")
     assert "holdout (speaker-independent), 1 folds" in printed
-    folder = place / "stream/holdout/seed-0/holdout"
+    folder = place / "stream/tiny/holdout/seed-0/holdout"
     assert (folder / "model.keras").is_file()
     tested = json.loads((folder / "provenance.json").read_text())["speakers"]
     predictions = read_predictions(folder / "predictions.npz")
@@ -153,8 +207,8 @@ def test_systems_side_by_side(call, place):
     assert results_table(rows) in printed
     assert "ser-train compare vectors.toml pictures.toml --protocol loso --seeds 1" in page
     assert (place / "docs/results.svg").read_text().startswith("<?xml")
-    assert "vectors was stated at 90.0 %; under random our" in page
-    assert page.count("LEAKY") == 2
+    assert "**vectors** was stated at 90.0 %. Our recipe reaches" in page
+    assert page.count("LEAKY") >= 2
     for row in rows:
         assert row["independent"]["cost"]["answer_ms"] > 0
         assert row["independent"]["cost"]["model_bytes"] > 1000
@@ -173,6 +227,33 @@ def test_a_corpus_that_is_not_here_has_a_stand_in_and_says_so(call, place, tmp_p
     assert json.loads((place / "runs/away/random/crossval.json").read_text())["corpora"] == ["RAVDESS"]
 
 
+def test_a_system_without_the_protocol_s_corpus_is_judged_by_another(call, place, tmp_path):
+    """One owner has CREMA-D: the table must not end there."""
+    make_tree(tmp_path, "CREMA-D")
+    path = tmp_path / "crema.toml"
+    path.write_text(VECTORS.replace("[corpora.RAVDESS]", "[corpora.CREMA-D]").replace('"vectors"', '"crema"'))
+    call("compare", path, "--out", tmp_path / "out", "--docs", tmp_path / "docs", "--data", tmp_path, corpora=False)
+    row = json.loads((tmp_path / "out/compare.json").read_text())["systems"][0]
+    assert row["independent"]["protocol"] == "group-5fold"
+    assert "By group-5fold, as its corpora hold no RAVDESS" in (tmp_path / "docs/results.md").read_text()
+
+
+def test_the_number_of_seeds_is_above_0(call):
+    with pytest.raises(SystemExit) as end:
+        call("crossval", "vectors.toml", "--seeds", "0")
+    assert end.value.code == 2
+
+
+def test_speakers_who_are_not_here_are_said(call, tmp_path):
+    path = tmp_path / "absent.toml"
+    path.write_text(VECTORS.replace("[corpora.RAVDESS]", '[corpora.RAVDESS]\ntest = ["02", "99"]\nvalidation = ["03"]'))
+    assert "RAVDESS: speakers 99, whom the recipe holds out, are not here" in call(
+        "train", path, "--out", tmp_path / "out"
+    )
+    path.write_text(VECTORS.replace("[corpora.RAVDESS]", '[corpora.RAVDESS]\ntest = ["98", "99"]'))
+    assert "nothing to train or to test on" in call("train", path, "--out", tmp_path / "other", code=66)
+
+
 @pytest.mark.parametrize("name", ["vectors", "pictures"])
 def test_a_trained_run_answers_to_recordings(call, place, corpora_root, name):
     printed = call("train", f"{name}.toml", "--out", f"runs/{name}-alone")
@@ -186,6 +267,8 @@ def test_a_trained_run_answers_to_recordings(call, place, corpora_root, name):
     assert sum(shares) == pytest.approx(100, abs=1)
     assert "is finished" in call("train", f"{name}.toml", "--out", f"runs/{name}-alone")
     assert "cannot be decoded" in call("evaluate", f"runs/{name}-alone", f"{name}.toml", code=65, corpora=False)
+    assert "no recording was named" in call("evaluate", f"runs/{name}-alone", code=66, corpora=False)
+    assert "no such file" in call("evaluate", f"runs/{name}-alone", "nowhere.wav", code=66, corpora=False)
     assert "for whole clips" in call("export", f"runs/{name}-alone", code=78)
 
 
@@ -240,18 +323,18 @@ def test_killed_in_the_middle_and_called_again_it_gives_the_same_figures(call, p
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    log, deadline = place / "broken/random/seed-0/random/log.jsonl", time.monotonic() + 60
+    log, deadline = place / "broken/long/random/seed-0/random/log.jsonl", time.monotonic() + 60
     while not (log.exists() and len(log.read_text().splitlines()) >= 2):
         assert time.monotonic() < deadline
         assert broken.poll() is None
         time.sleep(0.01)
     broken.send_signal(signal.SIGKILL)
     broken.wait()
-    assert not (place / "broken/random/crossval.json").exists()
+    assert not (place / "broken/long/random/crossval.json").exists()
     call("crossval", "long.toml", "--protocol", "random", "--out", "broken")
     call("crossval", "long.toml", "--protocol", "random", "--out", "whole")
     first, second = (
-        read_predictions(place / f"{folder}/random/predictions-seed-0.npz") for folder in ("broken", "whole")
+        read_predictions(place / f"{folder}/long/random/predictions-seed-0.npz") for folder in ("broken", "whole")
     )
     np.testing.assert_allclose(first.posteriors, second.posteriors, atol=1e-5)
     assert figures_of(first)["uar"] == figures_of(second)["uar"]

@@ -469,7 +469,7 @@ def test_systems_have_a_row_and_a_mark_for_what_is_known():
     (axes,) = panels(figure)
     marks = {line.get_label(): list(line.get_xdata()) for line in axes.lines}
     assert marks["stated by the authors"] == [90, 70]
-    assert marks["its own protocol, here"] == [80, 70]
+    assert marks["other clips of the same speakers: LEAKY"] == [80, 70]
     assert marks["speakers never heard before, here"] == [40, 60]
     assert marks["guessing"] == [12.5]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["first", "second\n6 labels", "third"]

@@ -42,7 +42,7 @@ DESCRIPTIONS = {
     "rates": "loss over the learning rate, to choose one",
     "confusion": "which label is taken for which, in counts and shares",
     "reliability": "confidence against accuracy, with the calibration error",
-    "embedding": "clips as points, near where the model finds them alike",
+    "embedding": "clips as points, near each other where the model answers alike",
     "speakers": "UAR of each speaker",
     "comparison": "systems under their own protocol and under a speaker-independent one",
 }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _ROW_HEIGHT = 0.52
 _KINDS = {
     "headline": ("stated by the authors", "D", FAINT),
-    "random": ("its own protocol, here", "o", ORANGE),
+    "random": ("other clips of the same speakers: LEAKY", "o", ORANGE),
     "independent": ("speakers never heard before, here", "o", BLUE),
 }
 """Key to legend, mark and colour."""

@@ -129,6 +129,13 @@ def genders_of(clips: Sequence[str]) -> list[str]:
     return [GENDER_NAMES.get(gender, gender) for gender in clips]
 
 
+def warned(figure: Any, warning: str) -> Any:
+    """The figure with `warning` in its lower left corner, for whoever sees it without the page it was on."""
+    if warning:
+        figure.text(0.006, 0.004, warning, ha="left", va="bottom", fontsize=8, color=ORANGE, fontweight="bold")
+    return figure
+
+
 def save(figure: Any, path: Path) -> None:
     """Write PNG or SVG, as the suffix says, in one go; the same figure gives the same bytes.
 
