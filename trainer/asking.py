@@ -32,9 +32,10 @@ def ask(folder: Path, files: Sequence[Path]) -> int:
     recipe = RunFolder(folder).read_recipe()
     if not isinstance(recipe, ClipRecipe):
         raise ConfigError(f"{folder}: a run for the daemon; export it and ask ser-monitor analyze")
+    features = [features_of_file(path, recipe) for path in files]
     model = read_model(recipe, folder)
     labels = label_scheme(recipe.labels).labels
-    posteriors = model.posteriors(laid_out([features_of_file(path, recipe) for path in files], recipe, model))
+    posteriors = model.posteriors(laid_out(features, recipe, model))
     rows = [
         [path.name, labels[int(of_file.argmax())], *(f"{100 * share:.1f}" for share in of_file)]
         for path, of_file in zip(files, posteriors, strict=True)

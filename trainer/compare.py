@@ -124,11 +124,12 @@ def results_page(result: dict[str, Any]) -> str:
     results = [row[part] for row in rows for part in ("own", "random", "independent")]
     revisions = sorted({revision for one in results for revision in one["revisions"]})
     of = ", ".join(f"{name} {result['versions'][name]}" for name in _PACKAGES if name in result["versions"])
-    systems = "\n".join(f"- **{row['name']}** ({row['labels']}): {row['description']}" for row in rows)
+    systems = _systems(rows)
     seeds = len(rows[0]["independent"]["seeds"])
     return f"""# What earlier systems are worth on voices they never heard
 
-Written by `{result["command"]}`; every number on this page comes from it, save the column *stated*.
+Written by `{result["command"]}`; every number on this page comes from it, save the column
+*stated*.
 
 ![Each system: what was stated, what its own protocol gives, and what is left with new speakers](results.svg)
 
@@ -145,8 +146,10 @@ where only the emotion counts. **kB, ms**: size of the model as trained, and med
 features not counted, while the table was made.
 
 A system is trained on what is left of {"; ".join(sets)} after the test speakers and those that the epoch is chosen by;
-{"one training" if seeds == 1 else f"{seeds} trainings"} of each fold. Machine: {result["machine"]}; {of}; trained with
-the revisions {", ".join(revisions)}.
+{"one training" if seeds == 1 else f"{seeds} trainings"} of each fold.
+
+Machine: {result["machine"]}; {of}.
+Trained with the revisions {", ".join(revisions)} of this repository (a trial that is finished is not run again).
 
 What is not as published:
 
@@ -159,6 +162,14 @@ What is not as published:
 Each is a recipe in `trainer/recipes/`; one alone is repeated with
 `ser-train crossval NAME --protocol {result["protocol"]}`.
 """
+
+
+def _systems(rows: Sequence[dict[str, Any]]) -> str:
+    """What each is; variants of a suite, which share their words, together."""
+    together: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        together.setdefault((row["labels"], row["description"]), []).append(row["name"])
+    return "\n".join(f"- **{', '.join(names)}** ({labels}): {about}" for (labels, about), names in together.items())
 
 
 def _notes(rows: Sequence[dict[str, Any]], protocol: str) -> str:
@@ -183,7 +194,7 @@ def _findings(rows: Sequence[dict[str, Any]]) -> str:
         f"With speakers it never heard, the median system loses {lost:.0f} points of UAR against the leaky protocol."
     ]
     sentences += [_headline(row) for row in rows if row["headline"] is not None]
-    return "\n".join(sentences)
+    return "\n\n".join(sentences)
 
 
 def _headline(row: dict[str, Any]) -> str:

@@ -4,9 +4,6 @@ TensorFlow stays in a process of its own: it clashes with the small interpreter 
 """
 
 import importlib.util
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -31,16 +28,6 @@ SMALL = {
 }
 SHAPE = (24, 20)
 N_LABELS = 5
-
-
-@pytest.fixture(scope="module")
-def worker():
-    before = {name: os.environ.get(name) for name in ("CUDA_VISIBLE_DEVICES", "TF_CPP_MIN_LOG_LEVEL")}
-    os.environ.update(CUDA_VISIBLE_DEVICES="", TF_CPP_MIN_LOG_LEVEL="3")
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield lambda function, *args: pool.submit(function, *args).result()
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def described(name, params, shape, n_labels):
