@@ -21,7 +21,7 @@ ifeq ($(CI),true)
 TEST_PACKAGES += $(SYSTEMD_PACKAGES)
 endif
 
-.PHONY: run test test-long test-systemd lint format bench demo-clip golden terminal-picture schemas clean
+.PHONY: run test test-long test-systemd lint format bench bench-features demo-clip golden terminal-picture schemas clean
 .PHONY: install uninstall install-user uninstall-user
 
 run: $(VENV)/.run
@@ -56,6 +56,9 @@ format: $(VENV)/.lint
 bench: $(VENV)/.run
 	$(BIN)/python -m benchmarks
 
+bench-features: $(VENV)/.train
+	$(BIN)/python -m benchmarks.features
+
 demo-clip: $(VENV)/.run
 	$(BIN)/python monitor/demo/make_clip.py
 
@@ -81,6 +84,10 @@ $(VENV)/.venv:
 $(VENV)/.run: pyproject.toml | $(VENV)/.venv
 	@echo "Installing into $(VENV) ..." >&2
 	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.train: pyproject.toml | $(VENV)/.venv
+	@$(BIN)/python -m pip install --quiet --editable '.[train]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/.venv

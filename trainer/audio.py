@@ -24,10 +24,19 @@ def read_clip(path: Path, rate_hz: int) -> NDArray[np.int16]:
     Raises:
         BadAudioError: it cannot be decoded or holds nothing.
     """
+    return to_int16(read_samples(path, rate_hz) * FULL_SCALE)
+
+
+def read_samples(path: Path, rate_hz: int) -> NDArray[np.float32]:
+    """The first channel of an audio file at `rate_hz`, not rounded, float32 in -1 to 1, shape (n,).
+
+    Raises:
+        BadAudioError: it cannot be decoded or holds nothing.
+    """
     samples, found_hz = _decode(path)
     if found_hz != rate_hz:
         samples = soxr.resample(samples, found_hz, rate_hz, quality="HQ")
-    return to_int16(samples * FULL_SCALE)
+    return samples
 
 
 def to_int16(samples: NDArray[np.floating[Any]]) -> NDArray[np.int16]:

@@ -46,16 +46,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ser-train {_version()}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
-    corpora = _verb(
-        verbs, "corpora", "what is found of the corpora: clips, speakers, licences, what is missing", _corpora
-    )
-    del corpora
+    _verb(verbs, "corpora", "what is found of the corpora: clips, speakers, licences, what is missing", _corpora)
     train = _verb(verbs, "train", "train a recipe; interrupted, the same command goes on", _train)
     train.add_argument("recipe", help="name of a recipe that comes with the trainer, or a .toml file")
+    train.add_argument(
+        "--find-rate", action="store_true", help="do not train: find the learning rate, into rates.png (clip recipes)"
+    )
+    crossval = _verb(verbs, "crossval", "train and judge a recipe on every fold of a protocol; resumable", _crossval)
+    crossval.add_argument("recipe", help="as in train; of a suite, every variant")
+    _add_protocol(crossval, "ravdess-5fold")
+    compare = _verb(
+        verbs, "compare", "earlier systems side by side: under their own protocol and speaker-independent", _compare
+    )
+    compare.add_argument("recipes", nargs="*", help="as in train (default: the earlier systems)")
+    _add_protocol(compare, "ravdess-5fold")
+    compare.add_argument("--docs", type=Path, help="write results.md and results.svg there too, e.g. docs")
     evaluate = _verb(
         verbs, "evaluate", "judge a model file on speakers it never heard, through the daemon's own path", _evaluate
     )
-    evaluate.add_argument("model", type=Path, help="a .tflite made by ser-train export")
+    evaluate.add_argument(
+        "model", type=Path, help="a .tflite made by ser-train export, or the folder of a run on clips"
+    )
+    evaluate.add_argument("files", type=Path, nargs="*", help="recordings to ask a run on clips about")
     evaluate.add_argument(
         "--speakers",
         choices=("test", "validation"),
@@ -68,7 +80,29 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--models", type=Path, default=Path("models"), help="where model file and card go (default: models)"
     )
+    plot = _verb(verbs, "plot", "draw corpora, clips, augmentations, runs and experiments", _plot)
+    plot.add_argument("what", help="name of a plot, or `list`")
+    plot.add_argument("sources", type=Path, nargs="*", help="what it is drawn of: see `ser-train plot list`")
+    plot.add_argument(
+        "--recipe", default="emotion", help="whose corpora, features and augmentations (default: emotion)"
+    )
+    plot.add_argument("--format", choices=("png", "svg"), default="png", help="of the pictures (default: png)")
     return parser
+
+
+def _add_protocol(parser: argparse.ArgumentParser, default: str) -> None:
+    from trainer.protocols import PROTOCOLS  # noqa: PLC0415 - light
+
+    parser.add_argument("--protocol", choices=tuple(PROTOCOLS), default=default, help=f"default: {default}")
+    parser.add_argument("--seeds", type=_positive, default=1, help="how many trainings of every fold (default: 1)")
+
+
+def _positive(text: str) -> int:
+    """An `argparse` type: a number above 0."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"found {text}, wanted 1 or more")
+    return number
 
 
 def _verb(
@@ -102,6 +136,11 @@ def _data(options: argparse.Namespace) -> Path:
     return root
 
 
+def _folder(options: argparse.Namespace, name: str) -> Path:
+    """Where results go: below `--out` by name, else `runs/NAME`."""
+    return options.out or Path("runs") / name
+
+
 def _corpora(options: argparse.Namespace) -> int:
     from trainer.report import report_corpora  # noqa: PLC0415
 
@@ -109,14 +148,48 @@ def _corpora(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from trainer.experiment import train_recipe  # noqa: PLC0415
-    from trainer.recipe import read_recipe, recipe_path  # noqa: PLC0415
+    from trainer.recipefile import find_recipes  # noqa: PLC0415
+    from trainer.training_runs import find_rate, train  # noqa: PLC0415
 
-    recipe = read_recipe(recipe_path(options.recipe))
-    return train_recipe(recipe, _data(options), options.out or Path("runs") / recipe.name)
+    work = find_rate if options.find_rate else train
+    recipes = find_recipes([options.recipe])
+    for recipe in recipes:
+        # Each variant of a suite has a folder of its own.
+        out = options.out / recipe.name if options.out and len(recipes) > 1 else _folder(options, recipe.name)
+        work(recipe, _data(options), out)
+    return 0
+
+
+def _crossval(options: argparse.Namespace) -> int:
+    from trainer.crossval import Places, crossval  # noqa: PLC0415
+    from trainer.recipefile import find_recipes  # noqa: PLC0415
+
+    for recipe in find_recipes([options.recipe]):
+        out = (options.out or Path("runs")) / recipe.name / options.protocol
+        crossval(recipe, options.protocol, range(options.seeds), Places(_data(options), out))
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from trainer.compare import Question, compare  # noqa: PLC0415
+
+    out = options.out or Path("runs")
+    return compare(Question(options.recipes, options.protocol, options.seeds), _data(options), out, options.docs)
+
+
+def _plot(options: argparse.Namespace) -> int:
+    from trainer.pictures import Wanted, draw, recipe_named  # noqa: PLC0415
+
+    out = options.out or Path("runs") / "plots"
+    root = None if options.sources or options.what == "list" else _data(options)
+    return draw(options.what, Wanted(options.sources, recipe_named(options.recipe), root), out, options.format)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    if options.model.is_dir():
+        from trainer.asking import ask  # noqa: PLC0415
+
+        return ask(options.model, options.files)
     from trainer.evaluation import evaluate_file  # noqa: PLC0415
 
     out = options.out or Path("runs") / f"evaluate-{options.model.stem}"

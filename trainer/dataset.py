@@ -147,7 +147,7 @@ def _groups(
     borders = np.searchsorted(copies.clip, np.arange(len(utterances) + 1))
     groups: dict[tuple[str, int], list[NDArray[np.int64]]] = {}
     for i, utterance in enumerate(utterances):
-        label = scheme.label_of(utterance.emotion)
+        label = scheme.label_of(utterance.emotion, utterance.gender)
         if label is not None:
             key = utterance.corpus, scheme.labels.index(label)
             groups.setdefault(key, []).append(np.arange(borders[i], borders[i + 1]))

@@ -121,7 +121,9 @@ def unheard_utterances(card: ModelCard, scheme: LabelScheme, root: Path, part: S
             print(f"left out: {error}", file=sys.stderr)
             continue
         found += [
-            u for u in holding.utterances if u.speaker in speakers[corpus] and scheme.label_of(u.emotion) is not None
+            u
+            for u in holding.utterances
+            if u.speaker in speakers[corpus] and scheme.label_of(u.emotion, u.gender) is not None
         ]
     if not found:
         raise NoInputError(f"{root}: no clip of the {part} speakers of {card.name}; see ser-train corpora")
@@ -179,7 +181,7 @@ def _corpora(utterances: Sequence[Utterance], judged: Sequence[JudgedClip], sche
     figures = {}
     for corpus in dict.fromkeys(utterance.corpus for utterance in utterances):
         pairs = [(u, j) for u, j in zip(utterances, judged, strict=True) if u.corpus == corpus]
-        truth = [scheme.labels.index(scheme.label_of(u.emotion) or "") for u, _ in pairs]
+        truth = [scheme.labels.index(scheme.label_of(u.emotion, u.gender) or "") for u, _ in pairs]
         scores = [score(truth, [j.predicted[i] for _, j in pairs], len(scheme.labels)) for i in range(len(CONDITIONS))]
         levels = {
             condition: {

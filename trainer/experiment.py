@@ -16,6 +16,7 @@ from trainer.cache import cached_copies
 from trainer.dataset import Batches
 from trainer.labels import label_scheme
 from trainer.material import gather, heard
+from trainer.quiet import load_tensorflow
 from trainer.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -59,17 +60,35 @@ def train_recipe(
         print(f"{out}: is finished; export it, or name another folder with --out")
         return 0
     material = gather(recipe, root)
-    run.open(recipe, material)
     describe(material)
+    figures = train_on(material, recipe, root, run, cache=cache, should_stop=should_stop)
+    print(" ".join(f"{corpus}={uar:.3f}" for corpus, uar in figures.items()), "(UAR, validation speakers)")
+    print(f"{run.network}: written; next: ser-train export {out}")
+    return 0
+
+
+def train_on(
+    material: Material,
+    recipe: Recipe,
+    root: Path,
+    run: RunFolder,
+    *,
+    cache: Path = CACHE,
+    should_stop: Callable[[int], bool] | None = None,
+) -> dict[str, float]:
+    """Train `recipe` on the clips of `material` into the folder `run`, or go on there; UAR on the validation clips.
+
+    Raises:
+        KeyboardInterrupt: stopped before the end; the state is in `run`.
+    """
+    run.open(recipe, material)
     trainer = _trainer(recipe, root, run, material, cache)
-    with _interruptible() as interrupted:
+    with interruptible() as interrupted:
         finished = trainer.train(should_stop or (lambda _: interrupted.is_set()))
     if not finished:
         raise KeyboardInterrupt
     figures: dict[str, float] = trainer.finish()["validation_uar"]
-    print(" ".join(f"{corpus}={uar:.3f}" for corpus, uar in figures.items()), "(UAR, validation speakers)")
-    print(f"{run.network}: written; next: ser-train export {out}")
-    return 0
+    return figures
 
 
 def check_chains(recipe: Recipe) -> None:
@@ -103,7 +122,8 @@ def _trainer(recipe: Recipe, root: Path, run: RunFolder, material: Material, cac
     splits = material.splits
     copies = cached_copies(splits.train, recipe, root, cache)
     windows = heard(splits.validation, recipe, "validation")
-    # TensorFlow: loaded only now, when the features are there.
+    # Only now, when the features are there.
+    load_tensorflow()
     from trainer import network, training  # noqa: PLC0415
 
     layer = network.front_end(recipe.front_end, cepstra=False)
@@ -113,7 +133,7 @@ def _trainer(recipe: Recipe, root: Path, run: RunFolder, material: Material, cac
 
 
 @contextmanager
-def _interruptible() -> Iterator[threading.Event]:
+def interruptible() -> Iterator[threading.Event]:
     """Ctrl-C and SIGTERM set the event, so that a step is finished and saved; a second one breaks off at once."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():

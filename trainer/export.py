@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from monitor.card import Metric, read_model_file, write_model_file
-from monitor.errors import NoInputError
+from monitor.errors import ConfigError, NoInputError
 from monitor.model import EmotionModel
 from trainer.evaluation import CONDITIONS, ORIGINAL, RESULT, evaluation_of, tables_of
 from trainer.forms import FORMS, Measured, Workshop, forms_table, machine
 from trainer.material import gather
 from trainer.modelcard import markdown
+from trainer.recipe import Recipe
 from trainer.runs import RunFolder, write_json
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ def export_run(folder: Path, root: Path, out: Path, models: Path) -> int:
     """
     run = RunFolder(folder)
     recipe = run.read_recipe()
+    if not isinstance(recipe, Recipe):
+        raise ConfigError(
+            f"{folder}: recipe '{recipe.name}' is for whole clips, which the daemon never hears; "
+            "wanted a run of a recipe with windows"
+        )
     if not run.network.exists() or not run.metrics.exists():
         raise NoInputError(f"{folder}: the run is not finished; go on with the same ser-train train command")
     out.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 from monitor.errors import NoInputError
 from trainer.audio import read_clip
 from trainer.corpora import find
-from trainer.labels import label_scheme
+from trainer.labels import NO_GENDER, label_scheme, unlabelled
 from trainer.splits import split
 from trainer.streaming import Listener, Undecided
 from trainer.workers import mapped
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from trainer.corpora import Holding, Utterance
     from trainer.recipe import Recipe
+    from trainer.recipefile import AnyRecipe
     from trainer.splits import Splits
     from trainer.streaming import HeardClip
 
@@ -55,10 +57,8 @@ def gather(recipe: Recipe, root: Path) -> Material:
         NoInputError: a corpus is missing, or a split that the recipe needs is empty.
         ConfigError: a speaker is in two splits.
     """
-    scheme = label_scheme(recipe.labels)
-    holdings = tuple(find(name, root) for name in recipe.corpora)
-    labelled = [u for holding in holdings for u in holding.utterances if scheme.label_of(u.emotion) is not None]
-    splits = split(labelled, recipe.corpora)
+    holdings, utterances = labelled(recipe, root)
+    splits = split(utterances, recipe.corpora)
     for name, part in (("train", splits.train), ("validation", splits.validation)):
         if not part:
             raise NoInputError(
@@ -67,10 +67,25 @@ def gather(recipe: Recipe, root: Path) -> Material:
     return Material(holdings, splits)
 
 
-def labels_of(utterances: Sequence[Utterance], recipe: Recipe) -> list[int]:
+def labelled(recipe: AnyRecipe, root: Path) -> tuple[tuple[Holding, ...], list[Utterance]]:
+    """What is found of the recipe's corpora below `root`, and the clips that have a label of the recipe.
+
+    Raises:
+        NoInputError: a corpus is missing.
+    """
+    scheme = label_scheme(recipe.labels)
+    holdings = tuple(find(name, root) for name in recipe.corpora)
+    utterances = [utterance for holding in holdings for utterance in holding.utterances]
+    if n_unknown := unlabelled(utterances, scheme)[NO_GENDER]:
+        print(f"left out: {n_unknown} clips, {NO_GENDER}; {scheme.name} has labels by gender", file=sys.stderr)
+    return holdings, [u for u in utterances if scheme.label_of(u.emotion, u.gender) is not None]
+
+
+def labels_of(utterances: Sequence[Utterance], recipe: AnyRecipe) -> list[int]:
     """Number of the label of each utterance; all have one."""
     scheme = label_scheme(recipe.labels)
-    return [scheme.labels.index(label) for u in utterances if (label := scheme.label_of(u.emotion)) is not None]
+    labels = (scheme.label_of(utterance.emotion, utterance.gender) for utterance in utterances)
+    return [scheme.labels.index(label) for label in labels if label is not None]
 
 
 def heard(utterances: Sequence[Utterance], recipe: Recipe, what: str) -> HeardWindows:

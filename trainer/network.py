@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
-# Before TensorFlow is loaded: its banner about CPU instructions and GPUs that are not there.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-try:
-    import keras
-    import numpy as np
-except ImportError as error:
-    from monitor.errors import MissingDependencyError
-
-    raise MissingDependencyError("ser-monitor[train]", error) from None
+import keras
+import numpy as np
 
 from monitor.errors import ModelError, NoInputError
 from trainer.architectures import build_architecture

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import msgspec
 from msgspec import Meta
 
-from monitor.errors import ConfigError, NoInputError
 from monitor.pipeline.features.spec import FeatureSpec
 from monitor.pipeline.windows import WindowRule
 
@@ -22,11 +19,11 @@ Settings = dict[str, Any]
 """Settings of one entry of a registry: `name` says which, the rest is typed by the entry itself."""
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of the recipe."""
 
 
-class WindowTable(_Table, frozen=True, kw_only=True):
+class WindowTable(Table, frozen=True, kw_only=True):
     """The windows that are classified; see `monitor.pipeline.windows.WindowRule`."""
 
     frames: Count = 300
@@ -40,7 +37,7 @@ class WindowTable(_Table, frozen=True, kw_only=True):
         return WindowRule(self.frames, self.hop_frames, self.min_speech_s, self.min_final_speech_s)
 
 
-class CorpusUse(_Table, frozen=True, kw_only=True):
+class CorpusUse(Table, frozen=True, kw_only=True):
     """How one corpus is used.
 
     Attributes:
@@ -56,7 +53,7 @@ class CorpusUse(_Table, frozen=True, kw_only=True):
     copies: Count = 1
 
 
-class FrontEndTable(_Table, frozen=True, kw_only=True):
+class FrontEndTable(Table, frozen=True, kw_only=True):
     """The first layers of the network: log energies to maps of about unit spread that do not know the level.
 
     Attributes:
@@ -70,7 +67,7 @@ class FrontEndTable(_Table, frozen=True, kw_only=True):
     shift: float = 1.6
 
 
-class AugmentTable(_Table, frozen=True, kw_only=True):
+class AugmentTable(Table, frozen=True, kw_only=True):
     """Augmentations in the order they are applied; see `trainer.augment`.
 
     Attributes:
@@ -97,7 +94,7 @@ class AugmentTable(_Table, frozen=True, kw_only=True):
     maps: tuple[Settings, ...] = ()
 
 
-class SamplingTable(_Table, frozen=True, kw_only=True):
+class SamplingTable(Table, frozen=True, kw_only=True):
     """How windows are drawn from the cached clips.
 
     Attributes:
@@ -117,7 +114,7 @@ class SamplingTable(_Table, frozen=True, kw_only=True):
     draws_per_window: Count = 1
 
 
-class TrainingTable(_Table, frozen=True, kw_only=True):
+class TrainingTable(Table, frozen=True, kw_only=True):
     """AdamW with linear warm-up and cosine decay, on logits, weights averaged over time.
 
     Attributes:
@@ -151,14 +148,16 @@ class TrainingTable(_Table, frozen=True, kw_only=True):
     keep: Literal["last", "best"] = "last"
 
 
-class Recipe(_Table, frozen=True, kw_only=True):
+class Recipe(Table, frozen=True, kw_only=True):
     """A whole recipe."""
 
     schema: Literal[1] = 1
+    kind: Literal["stream"] = "stream"
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_\-]*$", max_length=64)]
     description: str = ""
     seed: Annotated[int, Meta(ge=0)] = 0
-    labels: str = "emotion-7"
+    labels: str | dict[str, str] = "emotion-7"
+    """A scheme of `trainer.labels`, or from emotions to labels of one's own."""
     features: FeatureSpec = FeatureSpec()
     window: WindowTable = WindowTable()
     corpora: Annotated[dict[str, CorpusUse], Meta(min_length=1)]
@@ -175,35 +174,3 @@ class Recipe(_Table, frozen=True, kw_only=True):
     def digest(self) -> str:
         """First digits of a hash over every value: two recipes with the same digest train the same model."""
         return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:16]
-
-
-def recipe_path(name: str) -> Path:
-    """The file of a recipe: a path, or the name of one that comes with the trainer.
-
-    Raises:
-        NoInputError: neither is there.
-    """
-    if Path(name).suffix == ".toml" and Path(name).is_file():
-        return Path(name)
-    folder = Path(str(files("trainer"))) / "recipes"
-    packaged = folder / f"{name}.toml"
-    if not packaged.is_file():
-        known = ", ".join(sorted(path.stem for path in folder.glob("*.toml")))
-        raise NoInputError(f"no recipe '{name}': wanted a .toml file or one of: {known}")
-    return packaged
-
-
-def read_recipe(path: Path) -> Recipe:
-    """Read and check a recipe: TOML as people write it, or JSON as run folders keep it.
-
-    Raises:
-        NoInputError: it cannot be read.
-        ConfigError: it is neither, or a key is unknown, of the wrong type or out of range.
-    """
-    try:
-        decode = msgspec.json.decode if path.suffix == ".json" else msgspec.toml.decode
-        return decode(path.read_bytes(), type=Recipe)
-    except OSError as error:
-        raise NoInputError(f"{path}: cannot be read: {error.strerror}; wanted a recipe") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}; correct the recipe") from None

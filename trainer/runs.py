@@ -9,21 +9,24 @@ import platform
 import subprocess
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from monitor.errors import ConfigError, NoInputError
-from trainer.recipe import read_recipe
+from trainer.recipefile import read_recipe
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from trainer.material import Material
-    from trainer.recipe import Recipe
+    from trainer.recipefile import AnyRecipe
+    from trainer.splits import Splits
 
-_PACKAGES = ("ser-monitor", "numpy", "scipy", "tensorflow", "tensorflow-cpu", "keras", "python_speech_features", "soxr")
+_PACKAGES = (
+    "ser-monitor", "numpy", "scipy", "tensorflow", "tensorflow-cpu", "keras", "python_speech_features", "soxr",
+    "scikit-learn", "librosa", "audiomentations", "opensmile", "soundfile",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,11 @@ class RunFolder:
         """The figures of the trained network on the validation speakers; written last."""
         return self.root / "metrics.json"
 
-    def open(self, recipe: Recipe, material: Material) -> None:
+    def open(self, recipe: AnyRecipe, material: Material) -> None:
         """Make the folder, or go on in it.
 
         Raises:
-            ConfigError: it holds a run of another recipe.
+            ConfigError: it holds a run of another recipe, or on other clips.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         if self.recipe.exists():
@@ -76,11 +79,26 @@ class RunFolder:
                     f"{self.root}: holds a run of another recipe ({found.name}-{found.digest()}), wanted "
                     f"{recipe.name}-{recipe.digest()}; name another folder with --out, or remove this one"
                 )
+            self.check_clips(material.splits)
             return
         write_json(self.recipe, recipe)
         write_json(self.provenance, provenance(recipe, material))
 
-    def read_recipe(self) -> Recipe:
+    def check_clips(self, splits: Splits) -> None:
+        """Refuse to go on with other clips, or with another division of them.
+
+        Raises:
+            ConfigError: saying what differs.
+        """
+        found = msgspec.json.decode(self.provenance.read_bytes()) if self.provenance.is_file() else {}
+        for what, wanted in (("speakers", splits.speakers()), ("clips", counts_of(splits))):
+            if found.get(what) != wanted:
+                raise ConfigError(
+                    f"{self.root}: holds a run on other {what} than are here now; "
+                    "name another folder with --out, or remove this one"
+                )
+
+    def read_recipe(self) -> AnyRecipe:
         """The recipe as it was trained.
 
         Raises:
@@ -91,7 +109,7 @@ class RunFolder:
         return read_recipe(self.recipe)
 
 
-def provenance(recipe: Recipe, material: Material) -> dict[str, Any]:
+def provenance(recipe: AnyRecipe, material: Material) -> dict[str, Any]:
     """All that a result hangs on, JSON-ready."""
     splits = material.splits
     return {
@@ -103,9 +121,14 @@ def provenance(recipe: Recipe, material: Material) -> dict[str, Any]:
         "machine": platform.machine(),
         "versions": versions(),
         "speakers": splits.speakers(),
-        "clips": {"train": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)},
+        "clips": counts_of(splits),
         "duplicates_left_out": [left_out.stem for holding in material.holdings for left_out, _ in holding.duplicates],
     }
+
+
+def counts_of(splits: Splits) -> dict[str, int]:
+    """Clips of each part."""
+    return {"train": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)}
 
 
 def versions() -> dict[str, str]:
@@ -121,7 +144,8 @@ def versions() -> dict[str, str]:
 
 def git_revision() -> str:
     """Commit of the working tree, `-dirty` where it was changed; empty outside a repository."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    # Of this package, whatever folder one stands in.
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

@@ -38,10 +38,10 @@ class Splits:
         """
         owner: dict[tuple[str, str], str] = {}
         for name, part in self._parts():
-            for key in sorted(speaker_keys(part)):
-                if owner.setdefault(key, name) != name:
+            for person in sorted({utterance.person for utterance in part}):
+                if owner.setdefault(person, name) != name:
                     raise ConfigError(
-                        f"speaker {key[1]} of {key[0]} is in {owner[key]} and {name}; wanted in one of them"
+                        f"speaker {person[1]} of {person[0]} is in {owner[person]} and {name}; wanted in one of them"
                     )
 
     def _parts(self) -> tuple[tuple[str, tuple[Utterance, ...]], ...]:

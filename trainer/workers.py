@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +15,8 @@ from tqdm import tqdm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-MAX_WORKERS = 2
+MAX_WORKERS = 8
+"""As many as there are cores, but each needs some hundred megabytes."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -32,10 +34,11 @@ def mapped(
     """`work` of every item, in order; `setup` runs once in each process.
 
     The processes are started anew rather than forked: TensorFlow and BLAS threads do not survive a fork.
-    One worker, or less than two items, stay in this process.
+    One worker, or less than two items, stay in this process, unless TensorFlow is in it.
     """
     n = min(n_workers or MAX_WORKERS, os.cpu_count() or 1, max(len(items), 1))
-    if n == 1:
+    # Libraries in C that compute features do not get on with TensorFlow: openSMILE breaks its memory.
+    if n == 1 and "tensorflow" not in sys.modules:
         if setup is not None:
             setup(*setup_args)
         yield from tqdm(map(work, items), total=len(items), desc=what)

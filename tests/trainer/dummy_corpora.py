@@ -1,11 +1,15 @@
 """Tiny corpora in the layouts of the real ones: voices whose pitch and rhythm tell the emotion."""
 
+import zlib
+
 import numpy as np
 import soundfile
 
 RATE_HZ = 16000
 _PITCH_HZ = {"neutral": 110, "happy": 260, "sad": 90, "angry": 200, "fear": 320, "disgust": 140, "surprise": 380}
+_PITCH_HZ |= {"calm": 120, "boredom": 100}
 _SYLLABLES_HZ = {"neutral": 3.0, "happy": 5.0, "sad": 2.0, "angry": 6.0, "fear": 7.0, "disgust": 2.5, "surprise": 4.0}
+_SYLLABLES_HZ |= {"calm": 2.7, "boredom": 1.8}
 _RAVDESS = {"neutral": "01", "happy": "03", "sad": "04", "angry": "05", "fear": "06"}
 _EMODB = {"neutral": "N", "happy": "F", "sad": "T", "angry": "W", "fear": "A"}
 _NEMO = {"neutral": "neutral", "happy": "happiness", "sad": "sadness", "angry": "anger", "fear": "fear"}
@@ -57,3 +61,67 @@ def _write_all(folder, speaker, codes, name, n_sentences):
 def _write(path, samples, rate_hz=RATE_HZ):
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, samples, rate_hz, subtype="PCM_16")
+
+
+def make_tree(root, clips):
+    """Short clips, each different: `clips` are paths below `root`."""
+    for clip in clips:
+        samples = 0.1 * np.random.default_rng(zlib.crc32(clip.encode())).standard_normal(1600)
+        (root / clip).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(root / clip, samples, RATE_HZ)
+    return root
+
+
+def _ravdess_tree(channel, n_emotions):
+    folder = {"01": "RAVDESS", "02": "RAVDESS-song"}[channel]
+    return [
+        f"{folder}/Actor_{actor}/03-{channel}-{emotion:02d}-{intensity}-01-01-{actor}.wav"
+        for actor in ("03", "04")
+        for emotion in range(1, n_emotions + 1)
+        for intensity in ("01", "02")
+        if (emotion, intensity) != (1, "02")
+    ]
+
+
+TREES = {
+    "RAVDESS": _ravdess_tree("01", 8),
+    "RAVDESS-song": _ravdess_tree("02", 6),
+    "CREMA-D": [
+        f"CREMA-D/AudioWAV/{speaker}_{rest}.wav"
+        for speaker in (1001, 1002)
+        for rest in ("DFA_ANG_XX", "IEO_DIS_LO", "IEO_FEA_MD", "IEO_HAP_HI", "IOM_NEU_XX", "WSI_SAD_XX")
+    ],
+    "SAVEE": [
+        f"SAVEE/AudioData/{speaker}/{emotion}{sentence}.wav"
+        for speaker in ("DC", "KL")
+        for emotion in ("a", "d", "f", "h", "n", "sa", "su")
+        for sentence in ("01", "15")
+    ],
+    "EmoDB": [f"EmoDB/wav/{speaker}a01{emotion}b.wav" for speaker in ("03", "08") for emotion in "WLEAFTN"],
+    "TESS": [
+        f"TESS/TESS Toronto emotional speech set data/{speaker}_{folder}/{speaker}_back_{emotion}.wav"
+        for speaker in ("OAF", "YAF")
+        for folder, emotion in (
+            ("angry", "angry"),
+            ("disgust", "disgust"),
+            ("Fear", "fear"),
+            ("happy", "happy"),
+            ("neutral", "neutral"),
+            ("Pleasant_surprise", "ps"),
+            ("Sad", "sad"),
+        )
+    ],
+    "nEMO": [
+        f"nEMO/samples/{speaker}_{emotion}_12.wav"
+        for speaker in ("KS0", "MK0")
+        for emotion in ("anger", "fear", "happiness", "neutral", "sadness", "surprised")
+    ],
+}
+"""The clips of two speakers, a woman and a man where there are both, in the layout as downloaded; all emotions."""
+
+DEMOGRAPHICS = (
+    '"ActorID","Age","Sex","Race","Ethnicity"\n'
+    '1001,51,"Male","Caucasian","Not Hispanic"\n'
+    '1002,21,"Female","Caucasian","Not Hispanic"\n'
+)
+"""In the form of CREMA-D's VideoDemographics.csv."""

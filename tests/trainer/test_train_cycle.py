@@ -17,6 +17,7 @@ from monitor.card import read_model_file
 from monitor.model import EmotionModel
 from monitor.pipeline import Pipeline
 from monitor.records import AudioBlock, EmotionEvent, Estimate
+from trainer.labels import label_scheme
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,7 +29,7 @@ STOPPED_AT_7 = """
 import sys
 from pathlib import Path
 from trainer.experiment import train_recipe
-from trainer.recipe import read_recipe
+from trainer.recipefile import read_recipe
 recipe, root, out = sys.argv[1:]
 try:
     train_recipe(read_recipe(Path(recipe)), Path(root), Path(out), should_stop=lambda step: step == 7)
@@ -160,3 +161,19 @@ def test_evaluation_counts_every_test_clip(exported, workplace, corpora_root):
     assert result["parity"]["keras_tflite_clips"] == 1.0
     assert result["parity"]["batch_streaming_clips"] == 1.0
     assert "parity over 30 clips" in printed
+
+
+def test_the_whole_cycle_from_corpora_to_a_recording(exported, workplace, corpora_root, tiny_path):
+    """Corpora, training, cross-validation, export, and what the monitor says of a recording; in the same folder."""
+    listed = run("-m", "trainer.cli", "corpora", "--data", corpora_root, cwd=workplace)
+    assert all(name in listed for name in ("RAVDESS", "EmoDB", "nEMO"))
+    words = ("--protocol", "holdout", "--data", corpora_root)
+    judged = run("-m", "trainer.cli", "crossval", tiny_path, *words, cwd=workplace)
+    assert "tiny, holdout (speaker-independent): UAR" in judged
+    clip = next((corpora_root / "RAVDESS").rglob("*.wav"))
+    model = workplace / "models/tiny.tflite"
+    said = json.loads(run("-m", "monitor.cli", "analyze", "--json", "--model", model, clip, cwd=workplace))
+    labels = json.loads((workplace / "runs/tiny/recipe.json").read_text())["labels"]
+    assert labels == "emotion-7"
+    assert said["emotion"] is None or said["emotion"] in label_scheme(labels).labels
+    assert said["duration_s"] > 1

@@ -1,7 +1,8 @@
 """Architectures: one file each, one registry line each.
 
 `build` returns the network behind the front-end: maps, float32 (batch, frames, filters), to logits (batch, labels).
-Front-end and softmax are put around it by `trainer.network.deployed`.
+Front-end and softmax are put around it by `trainer.network.deployed`. Under a recipe for whole clips it sees scaled
+features instead, see `trainer.examples`; pooled vectors as (batch, coefficients, 1).
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 ARCHITECTURES = {
     "timeconv": "trainer.architectures.timeconv",
     "residual": "trainer.architectures.residual",
+    "mlp": "trainer.architectures.mlp",
+    "conv1d": "trainer.architectures.conv1d",
+    "conv2d": "trainer.architectures.conv2d",
+    "resnet18": "trainer.architectures.resnet18",
+    "lightsernet": "trainer.architectures.lightsernet",
 }
 _T = TypeVar("_T")
 
@@ -41,11 +47,21 @@ def build_architecture(settings: Settings, input_shape: tuple[int, int], n_class
     Raises:
         ConfigError: it is unknown, or a setting is not valid.
     """
+    check_architecture(settings)
+    name = str(settings.get("name"))
+    build: Build = import_module(ARCHITECTURES[name]).build
+    return build(input_shape, n_classes, {key: value for key, value in settings.items() if key != "name"})
+
+
+def check_architecture(settings: Settings) -> None:
+    """Refuse a name that is not registered, without TensorFlow; the rest is refused when the network is built.
+
+    Raises:
+        ConfigError: it is unknown.
+    """
     name = str(settings.get("name"))
     if name not in ARCHITECTURES:
         raise ConfigError(f"architecture '{name}' is unknown; known: {', '.join(ARCHITECTURES)}")
-    build: Build = import_module(ARCHITECTURES[name]).build
-    return build(input_shape, n_classes, {key: value for key, value in settings.items() if key != "name"})
 
 
 def typed_params(params: Settings, kind: type[_T]) -> _T:

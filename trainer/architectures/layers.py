@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import layers, ops
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _BATCH_NORM_MOMENTUM = 0.97
 """Runs are short: the usual 0.99 would still hold statistics of early weights when they are averaged."""
@@ -76,6 +79,14 @@ def convolved(x: Any, channels: int, kernel: tuple[int, int], strides: tuple[int
 def convolved_in_time(x: Any, channels: int, kernel: int) -> Any:
     """Convolution over time alone, batch normalisation, ReLU; (batch, time, channels)."""
     return layers.ReLU()(normalised(layers.Conv1D(channels, kernel, padding="same", use_bias=False)(x)))
+
+
+def dense(x: Any, units: Iterable[int], dropout: float, *, batch_norm: bool) -> Any:
+    """Fully connected layers with ReLU, each followed by dropout; (batch, n) to (batch, last of `units`)."""
+    for n in units:
+        x = layers.Dense(n, use_bias=not batch_norm)(x)
+        x = layers.Dropout(dropout)(layers.ReLU()(normalised(x) if batch_norm else x))
+    return x
 
 
 def as_sequence(x: Any) -> Any:

@@ -7,6 +7,8 @@
 4. `maps`: what the network sees behind its front-end, with the targets (masks, mixup).
 
 Stages 1 and 2 are computed once and cached, 3 and 4 for each batch.
+
+Recipes for whole clips have chains instead, on float32 clips of any level: see `CLIP`.
 """
 
 from __future__ import annotations
@@ -35,8 +37,19 @@ WAVEFORM = {
     "reverb": "trainer.augment.reverb:Reverb",
     "noise": "trainer.augment.noise:Noise",
     "gain": "trainer.augment.gain:Gain",
+    "pitch": "trainer.augment.pitch:Pitch",
+    "stretch": "trainer.augment.stretch:Stretch",
+    "shift": "trainer.augment.shift:Shift",
+    "inject": "trainer.augment.inject:Inject",
+    "bandlimit": "trainer.augment.bandlimit:Bandlimit",
+    "codec": "trainer.augment.codec:Codec",
+    "background": "trainer.augment.background:Background",
 }
 """Stages `voice` and `recording`."""
+_NEED_A_LEVEL = frozenset({"noise", "gain"})
+"""They take speech of RMS 1."""
+CLIP = {name: entry for name, entry in WAVEFORM.items() if name not in _NEED_A_LEVEL}
+"""Chains of whole clips: these are free of scale, a clip twice as loud comes out twice as loud."""
 ENERGIES = {
     "equalise": "trainer.augment.equalise:Equalise",
     "warp": "trainer.augment.warp:Warp",
@@ -86,10 +99,12 @@ def waveform_chain(stage: Sequence[Settings], root: Path | None) -> list[Wavefor
     Raises:
         ConfigError: one is unknown or its settings are not valid.
     """
-    chain: list[WaveformAugmentation] = [make(settings, WAVEFORM) for settings in stage]
-    if root is None:
-        return chain
-    return [step.opened(root) if hasattr(step, "opened") else step for step in chain]
+    return _opened([make(settings, WAVEFORM) for settings in stage], root)
+
+
+def clip_chain(steps: Sequence[Settings], root: Path | None) -> list[WaveformAugmentation]:
+    """The augmentations of one chain of a whole clip's; `root` and errors as in `waveform_chain`."""
+    return _opened([make(settings, CLIP) for settings in steps], root)
 
 
 def energies_chain(stage: Sequence[Settings]) -> list[EnergiesAugmentation]:
@@ -100,6 +115,12 @@ def energies_chain(stage: Sequence[Settings]) -> list[EnergiesAugmentation]:
 def maps_chain(stage: Sequence[Settings]) -> list[MapsAugmentation]:
     """The augmentations of stage `maps`; errors as in `waveform_chain`."""
     return [make(settings, MAPS) for settings in stage]
+
+
+def _opened(chain: list[WaveformAugmentation], root: Path | None) -> list[WaveformAugmentation]:
+    if root is None:
+        return chain
+    return [step.opened(root) if hasattr(step, "opened") else step for step in chain]
 
 
 def make(settings: Settings, registry: Mapping[str, str]) -> Any:

@@ -79,7 +79,7 @@ class Noise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     def _draw(self, n: int, rate_hz: int, rng: np.random.Generator) -> NDArray[np.float64]:
         shelves = self._shelves()
         if not shelves or rng.random() < self.coloured_probability:
-            return self._coloured(n, rate_hz, rng)
+            return coloured(n, rate_hz, self.max_slope, rng)
         weights = np.array([weight for weight, _ in shelves])
         _, recordings = shelves[rng.choice(len(shelves), p=weights / weights.sum())]
         recording = recordings[rng.integers(len(recordings))]
@@ -92,21 +92,23 @@ class Noise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             return []
         weights = self.folder_weights or (1.0,) * len(self.folders)
         pairs = zip(weights, self.folders, strict=True)
-        shelves = [(weight, _recordings(self.root / folder, self.exclude)) for weight, folder in pairs]
+        shelves = [(weight, recordings_in(self.root / folder, self.exclude, _RATE_HZ)) for weight, folder in pairs]
         return [(weight, recordings) for weight, recordings in shelves if recordings]
 
-    def _coloured(self, n: int, rate_hz: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Gaussian noise whose spectrum falls, float64 (n,)."""
-        bins = n // 2 + 1
-        spectrum = rng.standard_normal(bins) + 1j * rng.standard_normal(bins)
-        frequency = np.arange(bins) / n * rate_hz + _CORNER_HZ
-        return np.fft.irfft(spectrum * frequency ** -rng.uniform(0, self.max_slope), n)
+
+def coloured(n: int, rate_hz: int, max_slope: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Gaussian noise whose spectrum falls as f^-0 to f^-max_slope in amplitude, float64 (n,)."""
+    bins = n // 2 + 1
+    spectrum = rng.standard_normal(bins) + 1j * rng.standard_normal(bins)
+    frequency = np.arange(bins) / n * rate_hz + _CORNER_HZ
+    return np.fft.irfft(spectrum * frequency ** -rng.uniform(0, max_slope), n)
 
 
 @cache
-def _recordings(folder: Path, exclude: str) -> tuple[NDArray[np.float32], ...]:
+def recordings_in(folder: Path, exclude: str, rate_hz: int) -> tuple[NDArray[np.float32], ...]:
+    """All recordings below `folder` that are not empty, without those with `exclude` in their path; float32 (n,)."""
     paths = sorted(audio_files(folder))
     if exclude:
         paths = [path for path in paths if exclude not in str(path.relative_to(folder))]
-    recordings = ((read_clip(path, _RATE_HZ) / FULL_SCALE).astype(np.float32) for path in paths)
+    recordings = ((read_clip(path, rate_hz) / FULL_SCALE).astype(np.float32) for path in paths)
     return tuple(recording for recording in recordings if np.sqrt(np.mean(recording**2)) >= _SILENCE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trainer.corpora import CorpusCard, Utterance
+from trainer.corpora import CorpusCard, NamedFiles, Utterance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ _GENDERS: dict[str, Gender] = {
 }
 
 
-class EmoDb:
+class EmoDb(NamedFiles):
     """Names are speaker, sentence, initial of the emotion's German word, version: `03a01Fa`."""
 
     card = CorpusCard(
@@ -41,6 +41,7 @@ class EmoDb:
         url="http://emodb.bilderbar.info",
         n_clips=535,
         n_speakers=10,
+        files="SSTTTEv: speaker, text, initial of the emotion's German word, version",
     )
 
     def parse(self, path: Path) -> Utterance | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trainer.corpora import CorpusCard, Utterance
+from trainer.corpora import CorpusCard, NamedFiles, Utterance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ _EMOTIONS = {
 _GENDERS: dict[str, Gender] = {"EB0": "f", "KD0": "f", "KS0": "m", "MK0": "f", "MP0": "m", "SM0": "m", "TP0": "m"}
 
 
-class Nemo:
+class Nemo(NamedFiles):
     """Names are `speaker_emotion_sentence`: `EB0_anger_1`."""
 
     card = CorpusCard(
@@ -36,6 +36,7 @@ class Nemo:
         url="https://huggingface.co/datasets/amu-cai/nEMO",
         n_clips=4481,
         n_speakers=9,
+        files="SSS_emotion_N: speaker, emotion, sentence",
     )
 
     def parse(self, path: Path) -> Utterance | None:

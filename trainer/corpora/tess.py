@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from trainer.corpora import CorpusCard, Utterance
+from trainer.corpora import CorpusCard, NamedFiles, Utterance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"(?P<speaker>[OY]AF?)_(?P<word>[A-Za-z]+)_(?P<emotion>neutral|happy|sad|angry|fear|disgust|ps)")
 
 
-class Tess:
+class Tess(NamedFiles):
     """Names are `speaker_word_emotion`; ps is pleasant surprise."""
 
     card = CorpusCard(
@@ -26,6 +26,7 @@ class Tess:
         url="https://doi.org/10.5683/SP2/E8H2MF",
         n_clips=2800,
         n_speakers=2,
+        files="SSS_word_emotion: speaker, word, emotion; ps is pleasant surprise",
     )
 
     def parse(self, path: Path) -> Utterance | None:

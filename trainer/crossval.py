@@ -1,0 +1,252 @@
+"""Cross-validation: a recipe on every fold of a protocol, with one or more seeds; each trial can be resumed.
+
+`OUT/seed-0/fold-1/`: one trial, a run folder with `predictions.npz` of its test clips. `OUT/crossval.json`: the figures
+of all, `OUT/predictions-seed-0.npz`: every test clip's answer; pictures of the first seed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from monitor.errors import ConfigError, NoInputError
+from trainer.cliprecipe import ClipRecipe
+from trainer.experiment import CACHE
+from trainer.figures import collapsed, figures_of, joined, read_predictions
+from trainer.labels import label_scheme
+from trainer.material import Material, labelled
+from trainer.protocols import Clips, divide
+from trainer.runpictures import draw_answers
+from trainer.runs import RunFolder, versions, write_json
+from trainer.tables import table
+from trainer.trials import PREDICTIONS, check_recipe, make_trials
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from trainer.figures import Predictions
+    from trainer.protocols import Fold, Protocol
+    from trainer.recipefile import AnyRecipe
+    from trainer.trials import Cost
+
+RESULT = "crossval.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Folders of an experiment."""
+
+    root: Path
+    """Data directory."""
+    out: Path
+    """Results."""
+    cache: Path = CACHE
+    """Features, shared by all experiments."""
+
+
+def crossval(recipe: AnyRecipe, protocol_name: str, seeds: Sequence[int], places: Places) -> dict[str, Any]:
+    """Run what is not there yet, and compute the figures of all; they are in `crossval.json` too.
+
+    Args:
+        recipe: its own `seed` is replaced by each of `seeds`.
+        protocol_name: see `trainer.protocols`.
+        seeds: at least one; each trains every fold anew.
+        places: where things are.
+
+    Returns:
+        `recipe`, `protocol`, `leak`, `notes`, `corpora`; `seeds`: one figure set of `trainer.figures` a seed; `cost`:
+        size and time of the first fold's model; `uar`: the mean over seeds of the mean over folds, as protocols publish
+        it, with `uar_deviation` over the seeds.
+
+    Raises:
+        MonitorError: corpora are missing, or the recipe is refused.
+        KeyboardInterrupt: stopped; the same call goes on.
+    """
+    check_recipe(recipe)
+    recipe, stand_in = present(recipe, places.root)
+    material_of, protocol = divided(recipe, protocol_name, places.root)
+    print(f"{recipe.name}: {protocol.caption}, {len(protocol.folds)} folds, seeds {' '.join(map(str, seeds))}")
+    for note in [*protocol.notes, *([stand_in] if stand_in else [])]:
+        print(f"  {note}")
+    pooled = {seed: _seed(recipe, seed, protocol, material_of, places) for seed in seeds}
+    result = _result(recipe, protocol, pooled, stand_in, places.out)
+    result["cost"] = asdict(_cost(recipe, seeds[0], protocol, material_of, places))
+    draw_answers(next(iter(pooled.values())), places.out, protocol.leak and protocol.caption)
+    write_json(places.out / RESULT, result)
+    print(summary(result))
+    return result
+
+
+def present(recipe: AnyRecipe, root: Path) -> tuple[AnyRecipe, str]:
+    """As `on_stand_in`; recipes for the daemon have none."""
+    return on_stand_in(recipe, root) if isinstance(recipe, ClipRecipe) else (recipe, "")
+
+
+def on_stand_in(recipe: ClipRecipe, root: Path) -> tuple[ClipRecipe, str]:
+    """The recipe on its stand-in, where none of its corpora is here, and a sentence about that; else as it is.
+
+    Raises:
+        NoInputError: neither is here.
+    """
+    stand_in = recipe.stand_in
+    if not stand_in or any((root / corpus).is_dir() and _audible(root / corpus) for corpus in recipe.corpora):
+        return recipe, ""
+    if not (root / stand_in).is_dir():
+        raise NoInputError(f"{root}: neither {', '.join(recipe.corpora)} nor {stand_in}; see ser-train corpora")
+    use = next(iter(recipe.corpora.values()))
+    note = f"on {stand_in}: the audio of {', '.join(recipe.corpora)} is not here"
+    return recipe.replaced(corpora={stand_in: use}), note
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The figures for people."""
+    head = [
+        "seed",
+        "folds",
+        "clips",
+        "speakers",
+        "UAR mean of folds %",
+        "UAR pooled % [95 % CI]",
+        "WAR %",
+        "F1 %",
+        "ECE",
+    ]
+    rows = []
+    for seed, figures in result["seeds"].items():
+        interval = "-".join(_percent(limit) for limit in figures["uar_interval"] or ()) or "one speaker"
+        rows.append(
+            [
+                seed,
+                str(len(figures["per_fold"])),
+                str(figures["clips"]),
+                str(figures["speakers"]),
+                _percent(figures["uar_fold_mean"]),
+                f"{_percent(figures['uar'])} [{interval}]",
+                _percent(figures["war"]),
+                _percent(figures["macro_f1"]),
+                f"{figures['ece']:.3f}",
+            ]
+        )
+    spread = f" +- {_percent(result['uar_deviation'])}" if len(rows) > 1 else ""
+    title = f"{result['recipe']}, {result['caption']}: UAR {_percent(result['uar'])}{spread} %"
+    cost = result["cost"]
+    size = f"model of {cost['model_bytes'] / 1000:.0f} kB, an answer in {cost['answer_ms']:.1f} ms without features"
+    return f"{title}; {size}\n\n{table(head, rows)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _audible(folder: Path) -> bool:
+    """Whether there is audio, and not only a corpus' tables."""
+    from trainer.corpora import audio_files  # noqa: PLC0415
+
+    return any(True for _ in audio_files(folder))
+
+
+def divided(recipe: AnyRecipe, name: str, root: Path) -> tuple[Material, Protocol]:
+    """The clips of `recipe` and their folds by protocol `name`; the division of the material is that of the first fold.
+
+    Raises:
+        NoInputError, ConfigError: as in `trainer.protocols.divide`.
+    """
+    holdings, utterances = labelled(recipe, root)
+    scheme = label_scheme(recipe.labels)
+    labels = [scheme.label_of(utterance.emotion, utterance.gender) or "" for utterance in utterances]
+    protocol = divide(name, Clips(utterances, labels, recipe.corpora, recipe.seed))
+    return Material(holdings, protocol.folds[0].splits), protocol
+
+
+def _seed(recipe: AnyRecipe, seed: int, protocol: Protocol, material: Material, places: Places) -> Predictions:
+    """All folds of one seed."""
+    trials = make_trials(recipe, seed, places.root, places.cache)
+    parts = []
+    for fold in protocol.folds:
+        run = RunFolder(places.out / f"seed-{seed}" / fold.folder)
+        found = _finished(run, recipe.replaced(seed=seed), fold)
+        if found is None:
+            print(f"{recipe.name}, seed {seed}, {fold.name}")
+            found = trials.predict(Material(material.holdings, fold.splits), run.root)
+            _say_protocol(run, protocol)
+        parts.append(found)
+    pooled = joined(parts)
+    pooled.save(places.out / f"predictions-seed-{seed}.npz")
+    return pooled
+
+
+def _finished(run: RunFolder, recipe: AnyRecipe, fold: Fold) -> Predictions | None:
+    """The answers of a trial that is done; None where it has to be run.
+
+    Raises:
+        ConfigError: the folder holds a trial of another recipe, or on other clips.
+    """
+    path = run.root / PREDICTIONS
+    if not path.is_file() or not run.metrics.is_file():
+        return None
+    if run.read_recipe().digest() != recipe.digest():
+        raise ConfigError(
+            f"{run.root}: holds a trial of another recipe; name another folder with --out, or remove this one"
+        )
+    run.check_clips(fold.splits)
+    predictions = read_predictions(path)
+    if not set(predictions.names) <= {utterance.name for utterance in fold.splits.test}:
+        raise ConfigError(
+            f"{run.root}: holds a trial on other clips; name another folder with --out, or remove this one"
+        )
+    return predictions
+
+
+def _say_protocol(run: RunFolder, protocol: Protocol) -> None:
+    """Figures must never be seen without the protocol that they are by."""
+    write_json(run.metrics, {"protocol": protocol.caption, **msgspec.json.decode(run.metrics.read_bytes())})
+
+
+def _cost(recipe: AnyRecipe, seed: int, protocol: Protocol, material: Material, places: Places) -> Cost:
+    """Of the model of the first fold."""
+    fold = protocol.folds[0]
+    trials = make_trials(recipe, seed, places.root, places.cache)
+    return trials.cost(Material(material.holdings, fold.splits), places.out / f"seed-{seed}" / fold.folder)
+
+
+def _revisions(protocol: Protocol, seeds: Sequence[int], out: Path) -> list[str]:
+    """Of the code, with which the trials were run."""
+    runs = [RunFolder(out / f"seed-{seed}" / fold.folder) for seed in seeds for fold in protocol.folds]
+    found = [msgspec.json.decode(run.provenance.read_bytes())["revision"] for run in runs]
+    return sorted(set(found))
+
+
+def _result(
+    recipe: AnyRecipe, protocol: Protocol, pooled: dict[int, Predictions], stand_in: str, out: Path
+) -> dict[str, Any]:
+    figures = {str(seed): _figures(predictions) for seed, predictions in pooled.items()}
+    means = [one["uar_fold_mean"] for one in figures.values()]
+    result: dict[str, Any] = {
+        "recipe": recipe.name,
+        "recipe_digest": recipe.digest(),
+        "protocol": protocol.name,
+        "caption": protocol.caption,
+        "leak": protocol.leak,
+        "notes": [*protocol.notes, *([stand_in] if stand_in else [])],
+        "corpora": list(recipe.corpora),
+        "folds": [fold.name for fold in protocol.folds],
+        "uar": float(np.mean(means)),
+        "uar_deviation": float(np.std(means, ddof=1)) if len(means) > 1 else None,
+        "war": float(np.mean([one["war"] for one in figures.values()])),
+        "revisions": _revisions(protocol, list(pooled), out),
+        "versions": versions(),
+        "seeds": figures,
+    }
+    if all("_" in label for label in label_scheme(recipe.labels).labels):
+        result["emotion_alone"] = [_figures(collapsed(one, "emotion")) for one in pooled.values()]
+    return result
+
+
+def _figures(predictions: Predictions) -> dict[str, Any]:
+    figures = figures_of(predictions)
+    of_folds = [fold["uar"] for fold in figures["per_fold"].values()]
+    return {**figures, "uar_fold_mean": float(np.mean(of_folds))}
