@@ -36,8 +36,8 @@ CASES = [(name, changes) for name, cases in SETTINGS.items() for changes in case
 
 
 def feature(name, **changes):
-    made = make_feature({"name": name, **changes})
     try:
+        made = make_feature({"name": name, **changes})
         made.coefficient_names  # noqa: B018
     except MissingDependencyError as error:
         pytest.skip(str(error))
