@@ -15,10 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-import msgspec
-
-from monitor.errors import ConfigError
-from monitor.registry import resolve
+from trainer.entries import make_entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -129,11 +126,4 @@ def make(settings: Settings, registry: Mapping[str, str]) -> Any:
     Raises:
         ConfigError: it is unknown at this stage, or a setting is unknown, of the wrong type or out of range.
     """
-    name = str(settings.get("name"))
-    if name not in registry:
-        raise ConfigError(f"augmentation '{name}' is unknown at this stage; known: {', '.join(registry)}")
-    rest = {key: value for key, value in settings.items() if key != "name"}
-    try:
-        return msgspec.convert(rest, resolve(registry[name]))
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"augmentation '{name}': {error}; correct the recipe") from None
+    return make_entry(settings, registry, "augmentation", " at this stage")

@@ -9,11 +9,10 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-import msgspec
 import numpy as np
 
 from monitor.errors import ConfigError
-from monitor.registry import resolve
+from trainer.entries import make_entry
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,12 +105,5 @@ def make_baseline(settings: Settings, seed: int, n_labels: int) -> Baseline:
     Raises:
         ConfigError: it is unknown, or a setting is unknown, of the wrong type or out of range.
     """
-    name = str(settings.get("name"))
-    if name not in BASELINES:
-        raise ConfigError(f"baseline '{name}' is unknown; known: {', '.join(BASELINES)}")
-    rest = {key: value for key, value in settings.items() if key != "name"}
-    try:
-        own: BaselineSettings = msgspec.convert(rest, resolve(BASELINES[name]))
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"baseline '{name}': {error}; correct the recipe") from None
+    own: BaselineSettings = make_entry(settings, BASELINES, "baseline")
     return Baseline(own.estimator(seed), n_labels)

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
-
-from monitor.errors import ConfigError
-from monitor.registry import resolve
+from trainer.entries import make_entry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,14 +56,7 @@ def make_feature(settings: Settings) -> ClipFeature:
         ConfigError: it is unknown, or a setting is unknown, of the wrong type or out of range.
         MissingDependencyError: it needs a package that is not installed.
     """
-    name = str(settings.get("name"))
-    if name not in FEATURES:
-        raise ConfigError(f"feature '{name}' is unknown; known: {', '.join(FEATURES)}")
-    rest = {key: value for key, value in settings.items() if key != "name"}
-    try:
-        feature: ClipFeature = msgspec.convert(rest, resolve(FEATURES[name]))
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"feature '{name}': {error}; correct the recipe") from None
+    feature: ClipFeature = make_entry(settings, FEATURES, "feature")
     return feature
 
 
