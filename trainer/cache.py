@@ -1,7 +1,8 @@
 """Log filterbank energies of all copies of the training clips, on disk.
 
-Stages `voice` and `recording` of the augmentation are computed once, in shards: an interrupted run goes on with the
-shards that are missing. The folder's name is a hash over all that decides the numbers in it.
+Stages `voice` and `recording` of the augmentation are computed once, in shards of one speaker each: an interrupted run
+goes on with the shards that are missing, and trainings on other speakers, the folds of a protocol, share theirs. The
+names of folder and shard are hashes over all that decides the numbers in them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -84,25 +85,47 @@ def cached_copies(utterances: Sequence[Utterance], recipe: Recipe, root: Path, f
         root: data directory, for recorded noise and rooms.
         folder: of all caches.
     """
-    place = folder / f"{recipe.name}-{_key(utterances, recipe)}"
+    place = folder / f"{recipe.name}-{_key(recipe)}"
     place.mkdir(parents=True, exist_ok=True)
-    shards = [tuple(utterances[i : i + _SHARD_CLIPS]) for i in range(0, len(utterances), _SHARD_CLIPS)]
-    paths = [place / f"shard-{i:04d}.npz" for i in range(len(shards))]
-    missing = [(path, shard) for path, shard in zip(paths, shards, strict=True) if not path.exists()]
+    shards = [_Shard(numbers, place, utterances, recipe) for numbers in _speakers_parts(utterances)]
+    missing = [(shard.path, shard.utterances) for shard in shards if not shard.path.exists()]
     if missing:
         for _ in mapped(_write_shard, missing, "features", setup=_open_worker, setup_args=(recipe, root)):
             pass
-    return _join(paths)
+    return _join(shards)
 
 
-def _key(utterances: Sequence[Utterance], recipe: Recipe) -> str:
+def _key(recipe: Recipe) -> str:
     augment = recipe.augment
-    parts = (
+    return _digest(
         _VERSION, recipe.seed, recipe.features, augment.lead_s, augment.tail_s,
         augment.plain, augment.voice, augment.recording, augment.level, augment.twin,
-        [(u.name, recipe.corpora[u.corpus].copies, u.path.stat().st_size) for u in utterances],
     )  # fmt: skip
+
+
+def _digest(*parts: Any) -> str:
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:16]
+
+
+def _speakers_parts(utterances: Sequence[Utterance]) -> list[list[int]]:
+    """Numbers of utterances of one speaker each, a shard full at most; the same parts whatever their order was."""
+    of_speaker: dict[tuple[str, str], list[int]] = {}
+    for i, utterance in sorted(enumerate(utterances), key=lambda numbered: numbered[1].name):
+        of_speaker.setdefault((utterance.corpus, utterance.speaker), []).append(i)
+    return [
+        numbers[i : i + _SHARD_CLIPS] for numbers in of_speaker.values() for i in range(0, len(numbers), _SHARD_CLIPS)
+    ]
+
+
+class _Shard:
+    """Some clips of one speaker, and the file of their copies."""
+
+    def __init__(self, numbers: Sequence[int], place: Path, utterances: Sequence[Utterance], recipe: Recipe) -> None:
+        """`numbers`: which of `utterances`."""
+        self.numbers = np.array(numbers, np.int64)
+        self.utterances = tuple(utterances[i] for i in numbers)
+        name = _digest([(u.name, recipe.corpora[u.corpus].copies, u.path.stat().st_size) for u in self.utterances])
+        self.path = place / f"shard-{name}.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,17 +227,22 @@ def _write_shard(task: tuple[Path, tuple[Utterance, ...]]) -> None:
     unfinished.replace(path)
 
 
-def _join(paths: Sequence[Path]) -> CachedCopies:
+def _join(shards: Sequence[_Shard]) -> CachedCopies:
     energies: list[NDArray[np.float16]] = []
     twins: list[NDArray[np.float16]] = []
     tables: list[NDArray[np.int64]] = []
-    for i, path in enumerate(paths):
-        with np.load(path) as shard:
-            energies.append(shard["energies"])
-            if "twins" in shard:
-                twins.append(shard["twins"])
-            tables.append(shard["table"] + np.array([i * _SHARD_CLIPS, 0, 0, 0]))
+    for shard in shards:
+        with np.load(shard.path) as arrays:
+            energies.append(arrays["energies"])
+            if "twins" in arrays:
+                twins.append(arrays["twins"])
+            table = arrays["table"]
+            table[:, 0] = shard.numbers[table[:, 0]]
+            tables.append(table)
     clip, n_frames, first, last = np.concatenate(tables).T
     start = np.concatenate([[0], np.cumsum(n_frames)[:-1]])
+    # In the order of the clips, in whatever order the shards were.
+    order = np.argsort(clip, kind="stable")
     joined_twins = np.concatenate(twins) if twins else None
-    return CachedCopies(np.concatenate(energies), joined_twins, clip, start, n_frames, first, last)
+    rows = (column[order] for column in (clip, start, n_frames, first, last))
+    return CachedCopies(np.concatenate(energies), joined_twins, *rows)

@@ -102,6 +102,30 @@ def test_cache_is_kept_and_an_interrupted_one_goes_on(tiny, corpora_root, tmp_pa
         np.testing.assert_array_equal(getattr(whole, name), getattr(again, name))
 
 
+def test_folds_share_the_copies_of_their_speakers(tiny, corpora_root, tmp_path):
+    train = gather(tiny, corpora_root).splits.train
+    whole = cached_copies(train, tiny, corpora_root, tmp_path)
+    (folder,) = tmp_path.iterdir()
+    shards = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    speakers = sorted({(u.corpus, u.speaker) for u in train})
+    assert len(shards) >= len(speakers) > 1
+    # Clips of all speakers mixed, but for one speaker's.
+    some = [u for u in train if (u.corpus, u.speaker) != speakers[0]][::-1]
+    part = cached_copies(some, tiny, corpora_root, tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == shards
+
+    def of_clip(copies, i):
+        rows = [
+            slice(a, a + n)
+            for a, n in zip(copies.start[copies.clip == i], copies.n_frames[copies.clip == i], strict=True)
+        ]
+        return np.concatenate([copies.energies[row] for row in rows])
+
+    assert sorted(part.clip) == list(part.clip)
+    for i in (0, len(some) // 2, len(some) - 1):
+        np.testing.assert_array_equal(of_clip(part, i), of_clip(whole, train.index(some[i])))
+
+
 def test_copies_hold_the_speech(tiny, corpora_root, session_cache):
     train = gather(tiny, corpora_root).splits.train
     copies = cached_copies(train, tiny, corpora_root, session_cache)
