@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
+    from trainer.cache import CachedCopies
     from trainer.material import Material
     from trainer.recipe import Recipe
     from trainer.training import Trainer
@@ -74,15 +75,21 @@ def train_on(
     run: RunFolder,
     *,
     cache: Path = CACHE,
+    copies_seed: int | None = None,
     should_stop: Callable[[int], bool] | None = None,
 ) -> dict[str, float]:
     """Train `recipe` on the clips of `material` into the folder `run`, or go on there; UAR on the validation clips.
+
+    Copies are made with `copies_seed` where it is given, else with the seed of `recipe`: trainings with several seeds
+    can share them.
 
     Raises:
         KeyboardInterrupt: stopped before the end; the state is in `run`.
     """
     run.open(recipe, material)
-    trainer = _trainer(recipe, root, run, material, cache)
+    seed = recipe.seed if copies_seed is None else copies_seed
+    copies = cached_copies(material.splits.train, recipe.replaced(seed=seed), root, cache)
+    trainer = _trainer(recipe, run, material, copies)
     with interruptible() as interrupted:
         finished = trainer.train(should_stop or (lambda _: interrupted.is_set()))
     if not finished:
@@ -117,10 +124,9 @@ def describe(material: Material) -> None:
     print(f"clips: train {len(splits.train)}, validation {len(splits.validation)}, test {len(splits.test)}")
 
 
-def _trainer(recipe: Recipe, root: Path, run: RunFolder, material: Material, cache: Path) -> Trainer:
-    """Everything that a training needs, computed or taken from the cache."""
+def _trainer(recipe: Recipe, run: RunFolder, material: Material, copies: CachedCopies) -> Trainer:
+    """Everything that a training needs."""
     splits = material.splits
-    copies = cached_copies(splits.train, recipe, root, cache)
     windows = heard(splits.validation, recipe, "validation")
     # Only now, when the features are there.
     load_tensorflow()

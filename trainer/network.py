@@ -10,6 +10,7 @@ import numpy as np
 from monitor.errors import ModelError, NoInputError
 from trainer.architectures import build_architecture
 from trainer.architectures.frontend import FrontEnd
+from trainer.architectures.layers import Consensus
 from trainer.labels import label_scheme
 
 if TYPE_CHECKING:
@@ -23,9 +24,13 @@ _BATCH = 256
 
 
 def trained(recipe: Recipe) -> Any:
-    """The network that is trained: maps, float32 (batch, frames, filters), to logits."""
+    """What is trained: maps, float32 (batch, frames, filters), to logits of each member, (batch, members, labels)."""
     shape = recipe.window.frames, recipe.features.n_filters
-    return build_architecture(recipe.architecture, shape, len(label_scheme(recipe.labels).labels))
+    n_labels = len(label_scheme(recipe.labels).labels)
+    members = [build_architecture(recipe.architecture, shape, n_labels) for _ in range(recipe.committee)]
+    maps = keras.Input(shape)
+    stacked = [keras.layers.Reshape((1, n_labels))(member(maps)) for member in members]
+    return keras.Model(maps, keras.layers.Concatenate(axis=1)(stacked) if len(stacked) > 1 else stacked[0])
 
 
 def front_end(table: FrontEndTable, *, cepstra: bool) -> FrontEnd:
@@ -33,11 +38,20 @@ def front_end(table: FrontEndTable, *, cepstra: bool) -> FrontEnd:
     return FrontEnd(cepstra=cepstra, floor=table.floor, scale=table.scale, shift=table.shift)
 
 
-def deployed(body: Any, recipe: Recipe) -> Any:
-    """Features, float32 (batch, frames, coefficients), to posteriors: front-end, network and softmax in one graph."""
+def deployed(body: Any, recipe: Recipe, temperature: float = 1.0) -> Any:
+    """All in one graph: front-end, members, temperature and the mean of their posteriors.
+
+    Args:
+        body: of `trained`.
+        recipe: gives shapes and front-end.
+        temperature: logits are divided by it; see `trainer.calibration`.
+
+    Returns:
+        A network from features, float32 (batch, frames, coefficients), to posteriors (batch, labels).
+    """
     features = keras.Input((recipe.window.frames, recipe.features.n_coefficients))
     maps = front_end(recipe.front_end, cepstra=recipe.features.name == "mfcc")(features)
-    return keras.Model(features, keras.layers.Softmax()(body(maps)), name=recipe.name.replace("-", "_"))
+    return keras.Model(features, Consensus(temperature)(body(maps)), name=recipe.name.replace("-", "_"))
 
 
 def read_network(path: Path) -> Any:

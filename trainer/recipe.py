@@ -165,6 +165,8 @@ class Recipe(Table, frozen=True, kw_only=True):
     augment: AugmentTable = AugmentTable()
     sampling: SamplingTable = SamplingTable()
     architecture: Settings
+    committee: Count = 1
+    """Networks of this architecture that are trained side by side from other first weights; their mean answers."""
     training: TrainingTable
 
     def replaced(self, **changes: Any) -> Self:

@@ -7,6 +7,7 @@ are variables of the model, so a resumed run sees what the unbroken one would ha
 from __future__ import annotations
 
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from trainer import network
+from trainer.calibration import AnsweredWindows, fitted_temperature
 from trainer.labels import label_scheme
 from trainer.material import labels_of
-from trainer.metrics import clip_predictions, score
+from trainer.metrics import NO_ANSWER, score
 from trainer.runs import write_arrays, write_json
 
 if TYPE_CHECKING:
@@ -48,12 +50,22 @@ class Validation:
         self._corpora = [utterance.corpus for utterance in utterances]
         self._n_labels = len(label_scheme(recipe.labels).labels)
 
-    def uar(self, body: Any) -> dict[str, float]:
+    def uar(self, body: Any, temperature: float = 1.0) -> dict[str, float]:
         """UAR of each corpus, 0-1, and their `mean`; a clip's result is as in the daemon."""
-        posteriors = np.asarray(keras.ops.softmax(_in_parts(lambda maps: body(maps, training=False), self._maps)))
-        predicted = clip_predictions(posteriors, self._heard.clip, self._heard.speech_ratios, len(self._truth))
+        averages = self._answered(body).posteriors(temperature)
+        predicted = np.where(averages.any(axis=1), averages.argmax(axis=1), NO_ANSWER)
         figures = {corpus: self._corpus_uar(corpus, predicted) for corpus in dict.fromkeys(self._corpora)}
         return {**figures, "mean": float(np.mean(list(figures.values())))}
+
+    def temperature(self, body: Any) -> float:
+        """The temperature that fits these clips; corpora count alike, as they do in the mean UAR."""
+        return fitted_temperature(self._answered(body))
+
+    def _answered(self, body: Any) -> AnsweredWindows:
+        logits = _in_parts(lambda maps: body(maps, training=False), self._maps)
+        n_clips = Counter(self._corpora)
+        weights = np.array([1 / n_clips[corpus] for corpus in self._corpora])
+        return AnsweredWindows(logits, self._heard.clip, self._heard.speech_ratios, np.array(self._truth), weights)
 
     def _corpus_uar(self, corpus: str, predicted: NDArray[np.int64]) -> float:
         of_corpus = [i for i, name in enumerate(self._corpora) if name == corpus]
@@ -114,10 +126,11 @@ class Trainer:
             _assign(self._body.variables, self._best_variables)
         else:
             self._use_averages()
-        deployed = network.deployed(self._body, self._recipe)
-        deployed.save(self._run.network)
+        temperature = self._validation.temperature(self._body)
+        network.deployed(self._body, self._recipe, temperature).save(self._run.network)
         figures = {
-            "validation_uar": self._validation.uar(self._body),
+            "validation_uar": self._validation.uar(self._body, temperature),
+            "temperature": round(temperature, 4),
             "steps": self.step,
             "parameters": self._body.count_params(),
             "training_s": round(self._seconds, 1),
@@ -141,7 +154,8 @@ class Trainer:
         variables = self._body.trainable_variables
         with tf.GradientTape() as tape:
             logits = self._body(maps, training=True)
-            loss = self._loss(targets, logits)
+            # Every member learns for itself: trained on their mean, they would lean on each other.
+            loss = self._loss(tf.repeat(targets[:, tf.newaxis], self._recipe.committee, axis=1), logits)
             if self._recipe.training.consistency:
                 loss += self._recipe.training.consistency * _divergence(*tf.split(logits, 2))
         self._optimizer.apply(tape.gradient(loss, variables), variables)
@@ -211,7 +225,10 @@ def prefetched(make: Callable[[int], Any], start: int, stop: int) -> Iterator[An
 
 
 def _divergence(one: Any, other: Any) -> Any:
-    """Symmetric Kullback-Leibler divergence (Jeffreys 1946) between the answers to twins; logits (batch, labels)."""
+    """Symmetric Kullback-Leibler divergence (Jeffreys 1946) between the answers to twins.
+
+    Logits are (batch, members, labels).
+    """
     log_p, log_q = tf.nn.log_softmax(one), tf.nn.log_softmax(other)
     return tf.reduce_mean(tf.reduce_sum((tf.exp(log_p) - tf.exp(log_q)) * (log_p - log_q), axis=-1))
 

@@ -80,7 +80,7 @@ def make_trials(recipe: AnyRecipe, seed: int, root: Path, cache: Path) -> Trials
     """Trials of `recipe` with the seed `seed`; features and augmentations are those of the recipe's own seed."""
     if isinstance(recipe, ClipRecipe):
         return ClipTrials(recipe, seed, root, cache)
-    return StreamTrials(recipe.replaced(seed=seed), root, cache)
+    return StreamTrials(recipe, seed, root, cache)
 
 
 def check_recipe(recipe: AnyRecipe) -> None:
@@ -161,15 +161,16 @@ class ClipTrials:
 class StreamTrials:
     """Of a recipe for the daemon's windows: clips are heard as the daemon would."""
 
-    def __init__(self, recipe: Recipe, root: Path, cache: Path) -> None:
+    def __init__(self, recipe: Recipe, seed: int, root: Path, cache: Path) -> None:
         """Nothing is computed yet."""
         self._recipe, self._root, self._cache = recipe, root, cache
+        self._seeded = recipe.replaced(seed=seed)
 
     def predict(self, material: Material, folder: Path) -> Predictions:
         """See `Trials`."""
         run = RunFolder(folder)
         if not run.metrics.exists():
-            train_on(material, self._recipe, self._root, run, cache=self._cache)
+            train_on(material, self._seeded, self._root, run, cache=self._cache, copies_seed=self._recipe.seed)
         load_tensorflow()
         from trainer import network  # noqa: PLC0415
 

@@ -60,6 +60,24 @@ class WithMeanRemoved(layers.Layer):  # type: ignore[misc]
         return ops.stack([maps, ops.maximum(maps - mean, _MEAN_FLOOR)], axis=-1)
 
 
+@keras.saving.register_keras_serializable(package="ser_monitor")
+class Consensus(layers.Layer):  # type: ignore[misc]
+    """Mean of the members' posteriors; logits are divided by a temperature first (Guo et al. 2017)."""
+
+    def __init__(self, temperature: float = 1.0, **kwargs: Any) -> None:
+        """`temperature` above 1 makes less sure, below 1 surer."""
+        super().__init__(**kwargs)
+        self.temperature = temperature
+
+    def call(self, logits: Any) -> Any:
+        """float32 (batch, members, labels) to (batch, labels), rows with sum 1."""
+        return ops.mean(ops.softmax(logits / self.temperature, axis=-1), axis=1)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "temperature": self.temperature}
+
+
 def as_image(maps: Any, *, mean_removed: bool) -> Any:
     """Maps (batch, frames, filters) with a channel axis: one channel, or two with `WithMeanRemoved`."""
     return WithMeanRemoved()(maps) if mean_removed else layers.Reshape((*maps.shape[1:], 1))(maps)
