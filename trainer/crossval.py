@@ -135,6 +135,8 @@ def summary(result: dict[str, Any]) -> str:
     title = f"{result['recipe']}, {result['caption']}: UAR {_percent(result['uar'])}{spread} %"
     cost = result["cost"]
     size = f"model of {cost['model_bytes'] / 1000:.0f} kB, an answer in {cost['answer_ms']:.1f} ms without features"
+    if cost["n_parameters"] is not None:
+        size += f", {cost['n_parameters']:,} parameters, {cost['multiply_adds'] / 1e6:.1f} M multiply-adds a window"
     return f"{title}; {size}\n\n{table(head, rows)}"
 
 

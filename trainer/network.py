@@ -77,3 +77,17 @@ def posteriors_of(network: Any, features: NDArray[np.float32]) -> NDArray[np.flo
     """Posteriors of many windows, float32 (n, frames, coefficients) to float64 (n, labels)."""
     parts = [np.asarray(network(features[i : i + _BATCH], training=False)) for i in range(0, len(features), _BATCH)]
     return np.concatenate(parts).astype(np.float64) if parts else np.empty((0, network.output_shape[-1]))
+
+
+def multiply_adds(network: Any) -> int:
+    """Of one window: half the floating point operations that TensorFlow's profiler counts in the frozen graph."""
+    import tensorflow as tf  # noqa: PLC0415 - Keras may run on something else until here
+    from tensorflow.python.framework.convert_to_constants import (  # noqa: PLC0415
+        convert_variables_to_constants_v2 as frozen,
+    )
+
+    function = tf.function(lambda window: network(window, training=False))
+    concrete = function.get_concrete_function(tf.TensorSpec((1, *network.input_shape[1:]), tf.float32))
+    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+    counted = tf.compat.v1.profiler.profile(frozen(concrete).graph, options={**options, "output": "none"})
+    return int(counted.total_float_ops // 2)

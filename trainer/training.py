@@ -127,12 +127,14 @@ class Trainer:
         else:
             self._use_averages()
         temperature = self._validation.temperature(self._body)
-        network.deployed(self._body, self._recipe, temperature).save(self._run.network)
+        deployed = network.deployed(self._body, self._recipe, temperature)
+        deployed.save(self._run.network)
         figures = {
             "validation_uar": self._validation.uar(self._body, temperature),
             "temperature": round(temperature, 4),
             "steps": self.step,
             "parameters": self._body.count_params(),
+            "multiply_adds": network.multiply_adds(deployed),
             "training_s": round(self._seconds, 1),
         }
         write_json(self._run.metrics, figures)

@@ -53,6 +53,10 @@ class Cost:
     """Of the file as it was trained; what is exported is smaller."""
     answer_ms: float
     """Median time of one answer, features not counted: to a clip, or to a window of a recipe for the daemon."""
+    n_parameters: int | None = None
+    """None where the daemon could not run it; the same below."""
+    multiply_adds: int | None = None
+    """Of a window."""
 
 
 class Trials(Protocol):
@@ -191,7 +195,9 @@ class StreamTrials:
         windows = heard(material.splits.test[:_TIMED], self._recipe, "test").windows
         model = network.read_network(run.network)
         calls = [partial(network.posteriors_of, model, windows[i : i + 1]) for i in range(len(windows))]
-        return Cost(run.network.stat().st_size, _median_ms(calls))
+        return Cost(
+            run.network.stat().st_size, _median_ms(calls), int(model.count_params()), network.multiply_adds(model)
+        )
 
 
 def _median_ms(answers_of: Sequence[Callable[[], object]]) -> float:

@@ -45,6 +45,21 @@ def test_deployed_is_the_mean_of_the_members_posteriors_at_the_temperature(sides
     np.testing.assert_allclose(posteriors, (powers / powers.sum(axis=2, keepdims=True)).mean(axis=1), atol=1e-6)
 
 
+def counted():
+    import keras
+
+    from trainer import network
+
+    features = keras.Input((10, 8))
+    x = keras.layers.Conv1D(6, 3, padding="same", use_bias=False)(features)
+    x = keras.layers.Dense(5, use_bias=False)(keras.layers.Flatten()(x))
+    return network.multiply_adds(keras.Model(features, x))
+
+
+def test_multiply_adds_are_counted(worker):
+    assert worker(counted) == 10 * 6 * 3 * 8 + 60 * 5
+
+
 def test_committee_changes_the_digest(tiny):
     assert tiny.replaced(committee=1).digest() != tiny.replaced(committee=2).digest()
     with pytest.raises(msgspec.ValidationError, match="committee"):
