@@ -64,6 +64,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         name: short name, e.g. `emotion`.
         created: ISO 8601 date.
         labels: in the order of the posteriors.
+        non_speech: the network has one more output behind the labels: how likely the window holds no speech.
         features: what the input tensor holds.
         window_frames: frames of an analysis window: the input tensor is (1, window_frames, n_coefficients).
         hop_frames: distance between windows in frames.
@@ -84,6 +85,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     name: Annotated[str, Meta(min_length=1, max_length=64)]
     created: str
     labels: Annotated[tuple[Label, ...], Meta(min_length=2, max_length=100)]
+    non_speech: bool = False
     features: FeatureSpec
     window_frames: Count
     hop_frames: Count
@@ -127,7 +129,7 @@ class Probe:
     features: NDArray[np.float32]
     """float32, shape (window_frames, n_coefficients)."""
     posteriors: NDArray[np.float64]
-    """float64, shape (labels,)."""
+    """float64, shape (labels,); their sum is how likely the window holds speech."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

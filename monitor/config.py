@@ -138,6 +138,8 @@ class VadSettings(Table, frozen=True):
     """The gate stays open so long after the last voiced frame."""
     preroll_ms: Milliseconds = 200
     """Audio before the onset that counts as part of the speech."""
+    min_speech_posterior: Probability = 0.5
+    """What the model finds less likely to be speech than this makes no event; for models that can tell."""
 
 
 class ModelSettings(Table, frozen=True):

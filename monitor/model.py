@@ -83,18 +83,21 @@ class EmotionModel:
         return WindowRule(card.window_frames, card.hop_frames, card.min_speech_s, card.min_final_speech_s)
 
     def posteriors(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Features of one window, float32 (frames, coefficients), to probabilities, float64 (labels,) with sum 1."""
+        """Features of one window, float32 (frames, coefficients), to probabilities, float64 (labels,).
+
+        Their sum is how likely the window holds speech: 1 where the model cannot tell.
+        """
         self._interpreter.set_tensor(self._input, values[np.newaxis])
         self._interpreter.invoke()
         raw = self._interpreter.get_tensor(self._output)[0].astype(np.float64)
         # Rounding in float32 or int8 leaves the sum a little off 1.
-        result: NDArray[np.float64] = raw / raw.sum()
+        result: NDArray[np.float64] = (raw / raw.sum())[: len(self.card.labels)]
         return result
 
     def _check_tensors(self) -> None:
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         wanted_in = (1, self.card.window_frames, self.card.features.n_coefficients)
-        wanted_out = (1, len(self.card.labels))
+        wanted_out = (1, len(self.card.labels) + self.card.non_speech)
         for side, details, wanted in (("input", inputs, wanted_in), ("output", outputs, wanted_out)):
             found = [(tuple(int(n) for n in d["shape"]), np.dtype(d["dtype"]).name) for d in details]
             if found != [(wanted, "float32")]:

@@ -20,6 +20,7 @@ from monitor.pipeline import GateRule
 from monitor.pipeline.frames import features_of
 from trainer.audio import read_clip
 from trainer.augment import waveform_chain
+from trainer.recipe import NON_SPEECH
 from trainer.speech import at_level, speech_level, speech_span
 from trainer.workers import mapped
 
@@ -124,7 +125,7 @@ class _Shard:
         """`numbers`: which of `utterances`."""
         self.numbers = np.array(numbers, np.int64)
         self.utterances = tuple(utterances[i] for i in numbers)
-        name = _digest([(u.name, recipe.corpora[u.corpus].copies, u.path.stat().st_size) for u in self.utterances])
+        name = _digest([(u.name, recipe.copies_of(u.corpus), u.path.stat().st_size) for u in self.utterances])
         self.path = place / f"shard-{name}.npz"
 
 
@@ -154,9 +155,10 @@ class _Maker:
     def copies(self, utterance: Utterance) -> list[_Copy]:
         """All copies of a clip; the first is plain."""
         samples = read_clip(utterance.path, self._spec.rate_hz)
-        span = self._span(samples)
+        # Nothing in it is to be called speech, so all of it counts.
+        span = (0.0, 1.0) if utterance.corpus == NON_SPEECH else self._span(samples)
         name = zlib.crc32(utterance.name.encode())
-        n_copies = self._recipe.corpora[utterance.corpus].copies
+        n_copies = self._recipe.copies_of(utterance.corpus)
         # A generator for each copy: the same numbers whichever process computes them, in whatever order.
         rngs = [np.random.default_rng([self._recipe.seed, name, copy]) for copy in range(n_copies)]
         floats = samples.astype(np.float32)

@@ -15,6 +15,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
 from trainer.metrics import clip_averages
+from trainer.nonspeech import heard_as_speech
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,9 +29,10 @@ class AnsweredWindows:
     """What a network says of the windows of clips whose labels are known.
 
     Attributes:
-        logits: float, shape (windows, members, labels).
+        logits: float, shape (windows, members, outputs).
         clip: int64, shape (windows,): number of the clip.
         weights: float64, shape (windows,): of each window in its clip's result.
+        n_labels: how many outputs are labels; a further one is no speech.
         truth: int64, shape (clips,): numbers of labels.
         clip_weights: float64, shape (clips,): how much each clip counts.
     """
@@ -38,13 +40,15 @@ class AnsweredWindows:
     logits: NDArray[np.float32]
     clip: NDArray[np.int64]
     weights: NDArray[np.float64]
+    n_labels: int
     truth: NDArray[np.int64]
     clip_weights: NDArray[np.float64]
 
     def posteriors(self, temperature: float) -> NDArray[np.float64]:
         """Of the clips, float64 (clips, labels), as the daemon averages them; zeros without a window."""
         of_windows = softmax(self.logits.astype(np.float64) / temperature, axis=-1).mean(axis=1)
-        return clip_averages(of_windows, self.clip, self.weights, len(self.truth))
+        of_labels, weights = heard_as_speech(of_windows, self.weights, self.n_labels)
+        return clip_averages(of_labels, self.clip, weights, len(self.truth))
 
 
 def fitted_temperature(answered: AnsweredWindows) -> float:
@@ -53,7 +57,7 @@ def fitted_temperature(answered: AnsweredWindows) -> float:
     It is fitted to the clips' results, which are what people see: means over windows are less sure than windows are.
     Clips without a window do not count.
     """
-    heard = np.isin(np.arange(len(answered.truth)), answered.clip)
+    heard = answered.posteriors(1.0).any(axis=1)
     truth, weights = answered.truth[heard], answered.clip_weights[heard]
 
     def loss(log_temperature: float) -> float:

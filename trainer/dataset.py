@@ -37,7 +37,9 @@ class Batches:
         utterances: Sequence[Utterance],
         scheme: LabelScheme,
         recipe: Recipe,
+        *,
         front_end: FrontEndFunction,
+        non_speech: CachedCopies | None = None,
     ) -> None:
         """Sort the copies by corpus and label.
 
@@ -47,8 +49,10 @@ class Batches:
             scheme: gives the order of the labels.
             recipe: gives seed, weights, windows and augmentation.
             front_end: energies, float32 (batch, frames, filters), to maps of the same shape.
+            non_speech: copies of recordings that nobody speaks in, where the recipe has some.
         """
         self._copies, self._recipe, self._front_end = copies, recipe, front_end
+        self._non_speech = non_speech
         self._n_labels = len(scheme.labels)
         self._n_frames = recipe.window.frames
         self._groups = _groups(copies, utterances, scheme)
@@ -62,8 +66,8 @@ class Batches:
         """Batch `number`, from 0.
 
         Returns:
-            Maps, float32 (batch, frames, filters), and targets, float32 (batch, labels), rows with sum 1. Where copies
-            have twins, the first half of the rows and the second half are twins in the same order.
+            Maps, float32 (batch, frames, filters), and targets, float32 (batch, outputs), rows with sum 1. Where
+            copies have twins, the first half of the rows and the second half are twins in the same order.
         """
         halves, targets = self._windows(number // self._recipe.sampling.draws_per_window)
         made = [self._masked(maps, targets, number) for maps in halves]
@@ -83,7 +87,12 @@ class Batches:
         if self._drawn is None or self._drawn[0] != draw:
             rng = np.random.default_rng([self._recipe.seed, draw, _WINDOWS])
             rows, targets = self._choose(rng)
-            halves = [self._front_end(self._altered(energies, draw)) for energies in self._cut(rows, rng)]
+            cut = self._cut(self._copies, rows, rng)
+            if self._non_speech is not None:
+                rows, targets = self._with_non_speech(targets, self._non_speech, rng)
+                others = self._cut(self._non_speech, rows, rng)
+                cut = [np.concatenate(both) for both in zip(cut, others, strict=True)]
+            halves = [self._front_end(self._altered(energies, draw)) for energies in cut]
             self._drawn = draw, halves, targets
         return self._drawn[1], self._drawn[2]
 
@@ -95,8 +104,8 @@ class Batches:
         return energies.astype(np.float32, copy=False)
 
     def _choose(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Numbers of copies, int64 (batch,), and targets."""
-        n = self._recipe.training.batch_size
+        """Numbers of copies of speech, int64 (n,), and targets, float32 (n, labels)."""
+        n = self._recipe.training.batch_size - self._n_non_speech
         rows = np.empty(n, dtype=np.int64)
         targets = np.zeros((n, self._n_labels), dtype=np.float32)
         for i, key in enumerate(rng.choice(len(self._keys), n, p=self._shares)):
@@ -106,28 +115,47 @@ class Batches:
             targets[i, self._keys[key][1]] = 1
         return rows, targets
 
-    def _cut(self, rows: NDArray[np.int64], rng: np.random.Generator) -> list[NDArray[np.float32]]:
-        """One window of each copy, float32 (batch, frames, filters), and one of each twin where there are any."""
-        copies, sampling = self._copies, self._recipe.sampling
+    @property
+    def _n_non_speech(self) -> int:
+        """Of the rows of a batch."""
+        table = self._recipe.non_speech
+        return 0 if table is None else max(1, round(table.share * self._recipe.training.batch_size))
+
+    def _with_non_speech(
+        self, targets: NDArray[np.float32], copies: CachedCopies, rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Numbers of copies without speech, int64 (m,), and the targets of the whole batch, with one more column."""
+        rows = rng.integers(len(copies.clip), size=self._n_non_speech)
+        wider = np.zeros((len(targets) + len(rows), self._n_labels + 1), np.float32)
+        wider[: len(targets), : self._n_labels] = targets
+        wider[len(targets) :, self._n_labels] = 1
+        return rows, wider
+
+    def _cut(
+        self, copies: CachedCopies, rows: NDArray[np.int64], rng: np.random.Generator
+    ) -> list[NDArray[np.float32]]:
+        """One window of each copy, float32 (n, frames, filters), and one of each twin where there are any."""
+        sampling = self._recipe.sampling
         first = copies.speech_start[rows] + sampling.first_end_frames
         last = np.maximum(copies.speech_end[rows] + sampling.last_end_frames, first + 1)
         end = first + (last - first) * rng.random(len(rows)) ** sampling.end_power
         pace = rng.uniform(1 - sampling.stretch, 1 + sampling.stretch, len(rows))
-        windows = [self._interpolate(copies.energies, rows, end, pace)]
+        windows = [self._interpolate(copies, copies.energies, rows, end, pace)]
         if copies.twins is not None:
             shift = sampling.twin_shift_frames
-            windows.append(self._interpolate(copies.twins, rows, end + rng.uniform(-shift, shift, len(rows)), pace))
+            late = end + rng.uniform(-shift, shift, len(rows))
+            windows.append(self._interpolate(copies, copies.twins, rows, late, pace))
         return windows
 
     def _interpolate(
         self,
+        copies: CachedCopies,
         energies: NDArray[np.float16],
         rows: NDArray[np.int64],
         end: NDArray[np.float64],
         pace: NDArray[np.float64],
     ) -> NDArray[np.float32]:
-        """Windows that end at frames `end` and take steps of `pace` frames, float32 (batch, frames, filters)."""
-        copies = self._copies
+        """Windows that end at frames `end` and take steps of `pace` frames, float32 (n, frames, filters)."""
         at = end[:, None] - np.arange(self._n_frames - 1, -1, -1) * pace[:, None]
         # Before the copy and behind it, its first and last frame go on.
         at = np.clip(at, 0, copies.n_frames[rows][:, None] - 1.001)

@@ -16,6 +16,7 @@ from trainer.cache import cached_copies
 from trainer.dataset import Batches
 from trainer.labels import label_scheme
 from trainer.material import gather, heard
+from trainer.nonspeech import non_speech_clips
 from trainer.quiet import load_tensorflow
 from trainer.runs import RunFolder
 
@@ -88,8 +89,10 @@ def train_on(
     """
     run.open(recipe, material)
     seed = recipe.seed if copies_seed is None else copies_seed
-    copies = cached_copies(material.splits.train, recipe.replaced(seed=seed), root, cache)
-    trainer = _trainer(recipe, run, material, copies)
+    copied = recipe.replaced(seed=seed)
+    copies = cached_copies(material.splits.train, copied, root, cache)
+    others = cached_copies(non_speech_clips(root), copied, root, cache) if recipe.non_speech else None
+    trainer = _trainer(recipe, run, material, copies, others)
     with interruptible() as interrupted:
         finished = trainer.train(should_stop or (lambda _: interrupted.is_set()))
     if not finished:
@@ -124,7 +127,9 @@ def describe(material: Material) -> None:
     print(f"clips: train {len(splits.train)}, validation {len(splits.validation)}, test {len(splits.test)}")
 
 
-def _trainer(recipe: Recipe, run: RunFolder, material: Material, copies: CachedCopies) -> Trainer:
+def _trainer(
+    recipe: Recipe, run: RunFolder, material: Material, copies: CachedCopies, non_speech: CachedCopies | None
+) -> Trainer:
     """Everything that a training needs."""
     splits = material.splits
     windows = heard(splits.validation, recipe, "validation")
@@ -134,7 +139,14 @@ def _trainer(recipe: Recipe, run: RunFolder, material: Material, copies: CachedC
 
     layer = network.front_end(recipe.front_end, cepstra=False)
     scheme = label_scheme(recipe.labels)
-    batches = Batches(copies, splits.train, scheme, recipe, front_end=lambda energies: np.asarray(layer(energies)))
+    batches = Batches(
+        copies,
+        splits.train,
+        scheme,
+        recipe,
+        front_end=lambda energies: np.asarray(layer(energies)),
+        non_speech=non_speech,
+    )
     return training.Trainer(recipe, batches, training.Validation(splits.validation, windows, recipe), run)
 
 

@@ -18,6 +18,7 @@ from trainer.labels import label_scheme
 from trainer.material import heard, labels_of
 from trainer.metrics import agreement, clip_predictions, score
 from trainer.modelcard import NOTICE
+from trainer.nonspeech import heard_as_speech
 from trainer.runs import write_arrays
 from trainer.subprocesses import run_module
 from trainer.tables import table
@@ -98,8 +99,10 @@ class Workshop:
 
     def measure(self, form: str) -> Measured:
         """Write the model file of one form, load it as the daemon does, run it over the validation windows."""
+        n_labels = len(self._scheme.labels)
         with np.load(self._out / "converted.npz") as converted:
-            probe, of_keras = Probe(self._probe_features(), converted[form]), converted["validation"]
+            probe = Probe(self._probe_features(), converted[form][:n_labels])
+            of_keras = converted["validation"][:, :n_labels]
         write_model_file(self.path(form), self._flatbuffer(form), self._card(form), probe)
         model = EmotionModel.load(self.path(form))
         posteriors = np.array([model.posteriors(window) for window in self._validation.windows])
@@ -127,7 +130,8 @@ class Workshop:
     def _mean_uar(self, posteriors: NDArray[np.float64]) -> float:
         utterances = self._material.splits.validation
         truth = np.array(labels_of(utterances, self._recipe))
-        predicted = clip_predictions(posteriors, self._validation.clip, self._validation.speech_ratios, len(truth))
+        of_labels, weights = heard_as_speech(posteriors, self._validation.speech_ratios, len(self._scheme.labels))
+        predicted = clip_predictions(of_labels, self._validation.clip, weights, len(truth))
         corpora = np.array([utterance.corpus for utterance in utterances])
         uar = [
             score(truth[corpora == corpus], predicted[corpora == corpus], len(self._scheme.labels)).uar
@@ -142,6 +146,7 @@ class Workshop:
             name=recipe.name,
             created=dt.datetime.now(tz=dt.UTC).date().isoformat(),
             labels=self._scheme.labels,
+            non_speech=recipe.non_speech is not None,
             features=recipe.features,
             window_frames=window.frames,
             hop_frames=window.hop_frames,

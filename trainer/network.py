@@ -24,12 +24,15 @@ _BATCH = 256
 
 
 def trained(recipe: Recipe) -> Any:
-    """What is trained: maps, float32 (batch, frames, filters), to logits of each member, (batch, members, labels)."""
+    """What is trained: maps, float32 (batch, frames, filters), to logits of each member, (batch, members, outputs).
+
+    Outputs are the labels and, where the recipe has recordings without speech, one more for these.
+    """
     shape = recipe.window.frames, recipe.features.n_filters
-    n_labels = len(label_scheme(recipe.labels).labels)
-    members = [build_architecture(recipe.architecture, shape, n_labels) for _ in range(recipe.committee)]
+    n_outputs = len(label_scheme(recipe.labels).labels) + (recipe.non_speech is not None)
+    members = [build_architecture(recipe.architecture, shape, n_outputs) for _ in range(recipe.committee)]
     maps = keras.Input(shape)
-    stacked = [keras.layers.Reshape((1, n_labels))(member(maps)) for member in members]
+    stacked = [keras.layers.Reshape((1, n_outputs))(member(maps)) for member in members]
     return keras.Model(maps, keras.layers.Concatenate(axis=1)(stacked) if len(stacked) > 1 else stacked[0])
 
 
@@ -47,7 +50,7 @@ def deployed(body: Any, recipe: Recipe, temperature: float = 1.0) -> Any:
         temperature: logits are divided by it; see `trainer.calibration`.
 
     Returns:
-        A network from features, float32 (batch, frames, coefficients), to posteriors (batch, labels).
+        A network from features, float32 (batch, frames, coefficients), to posteriors (batch, outputs).
     """
     features = keras.Input((recipe.window.frames, recipe.features.n_coefficients))
     maps = front_end(recipe.front_end, cepstra=recipe.features.name == "mfcc")(features)
@@ -74,7 +77,7 @@ def read_network(path: Path) -> Any:
 
 
 def posteriors_of(network: Any, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Posteriors of many windows, float32 (n, frames, coefficients) to float64 (n, labels)."""
+    """Posteriors of many windows, float32 (n, frames, coefficients) to float64 (n, outputs)."""
     parts = [np.asarray(network(features[i : i + _BATCH], training=False)) for i in range(0, len(features), _BATCH)]
     return np.concatenate(parts).astype(np.float64) if parts else np.empty((0, network.output_shape[-1]))
 

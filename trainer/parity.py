@@ -20,6 +20,7 @@ from monitor.pipeline.features.spec import FeatureSpec
 from trainer.audio import read_clip
 from trainer.metrics import agreement, clip_predictions
 from trainer.network import posteriors_of, read_network
+from trainer.nonspeech import heard_as_speech
 from trainer.runs import write_json
 
 if TYPE_CHECKING:
@@ -39,8 +40,12 @@ def parity(network: Any, streamed: Any) -> dict[str, Any]:
     """
     clip, posteriors, windows = streamed["clip"], streamed["posteriors"], streamed["windows"]
     spec = msgspec.json.decode(streamed["spec"].tobytes(), type=FeatureSpec)
-    of_same = posteriors_of(network, windows)
-    of_batch = posteriors_of(network, _batch_windows(streamed["paths"], clip, streamed["ends"], windows.shape[1], spec))
+    by_batch = _batch_windows(streamed["paths"], clip, streamed["ends"], windows.shape[1], spec)
+    # Only windows that were found to be speech are streamed: weights play no part.
+    of_same, of_batch = (
+        heard_as_speech(posteriors_of(network, some), streamed["speech_ratios"], posteriors.shape[1])[0]
+        for some in (windows, by_batch)
+    )
 
     def clip_labels(of_windows: NDArray[np.float64]) -> list[int]:
         return list(clip_predictions(of_windows, clip, streamed["speech_ratios"], int(clip.max()) + 1)[np.unique(clip)])

@@ -15,6 +15,8 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(gt=0)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
+NON_SPEECH = "non-speech"
+"""Stands for the corpus of recordings that nobody speaks in."""
 Settings = dict[str, Any]
 """Settings of one entry of a registry: `name` says which, the rest is typed by the entry itself."""
 
@@ -51,6 +53,18 @@ class CorpusUse(Table, frozen=True, kw_only=True):
     validation: tuple[str, ...] = ()
     weight: NotNegative = 1.0
     copies: Count = 1
+
+
+class NonSpeechTable(Table, frozen=True, kw_only=True):
+    """Recordings without speech, for which the network gets one more output; see `trainer.nonspeech`.
+
+    Attributes:
+        share: of the windows of a batch.
+        copies: cached versions of a recording, as in `CorpusUse`.
+    """
+
+    share: Annotated[float, Meta(gt=0, lt=1)] = 0.1
+    copies: Count = 4
 
 
 class FrontEndTable(Table, frozen=True, kw_only=True):
@@ -161,6 +175,7 @@ class Recipe(Table, frozen=True, kw_only=True):
     features: FeatureSpec = FeatureSpec()
     window: WindowTable = WindowTable()
     corpora: Annotated[dict[str, CorpusUse], Meta(min_length=1)]
+    non_speech: NonSpeechTable | None = None
     front_end: FrontEndTable = FrontEndTable()
     augment: AugmentTable = AugmentTable()
     sampling: SamplingTable = SamplingTable()
@@ -172,6 +187,12 @@ class Recipe(Table, frozen=True, kw_only=True):
     def replaced(self, **changes: Any) -> Self:
         """A copy with other values."""
         return msgspec.structs.replace(self, **changes)
+
+    def copies_of(self, corpus: str) -> int:
+        """Cached versions of a training clip of `corpus`, which may be `NON_SPEECH`."""
+        if corpus == NON_SPEECH and self.non_speech is not None:
+            return self.non_speech.copies
+        return self.corpora[corpus].copies
 
     def digest(self) -> str:
         """First digits of a hash over every value: two recipes with the same digest train the same model."""

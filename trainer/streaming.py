@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitor.pipeline import Pipeline
+from monitor.pipeline import Pipeline, PipelineRules
 from monitor.records import AudioBlock, Estimate
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from monitor.pipeline import Classifier
     from monitor.pipeline.features.spec import FeatureSpec
     from monitor.pipeline.windows import WindowRule
+
+
+_MIN_SPEECH = PipelineRules().gate.min_speech_posterior
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +54,7 @@ class Undecided:
 
 
 class _Recorder:
-    """Keeps the windows that a classifier is asked about."""
+    """Keeps the windows that a classifier is asked about and finds to be speech."""
 
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
@@ -59,8 +62,10 @@ class _Recorder:
         self.windows: list[NDArray[np.float32]] = []
 
     def posteriors(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        self.windows.append(values)
-        return self._classifier.posteriors(values)
+        posteriors = self._classifier.posteriors(values)
+        if posteriors.sum() >= _MIN_SPEECH:
+            self.windows.append(values)
+        return posteriors
 
 
 class Listener:

@@ -65,7 +65,8 @@ class Validation:
         logits = _in_parts(lambda maps: body(maps, training=False), self._maps)
         n_clips = Counter(self._corpora)
         weights = np.array([1 / n_clips[corpus] for corpus in self._corpora])
-        return AnsweredWindows(logits, self._heard.clip, self._heard.speech_ratios, np.array(self._truth), weights)
+        heard = self._heard
+        return AnsweredWindows(logits, heard.clip, heard.speech_ratios, self._n_labels, np.array(self._truth), weights)
 
     def _corpus_uar(self, corpus: str, predicted: NDArray[np.int64]) -> float:
         of_corpus = [i for i, name in enumerate(self._corpora) if name == corpus]

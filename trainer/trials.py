@@ -24,6 +24,7 @@ from trainer.figures import Predictions, figures_of
 from trainer.labels import label_scheme
 from trainer.material import heard, labels_of
 from trainer.metrics import clip_averages
+from trainer.nonspeech import heard_as_speech
 from trainer.quiet import load_tensorflow
 from trainer.runs import RunFolder, write_json
 
@@ -181,7 +182,9 @@ class StreamTrials:
         utterances = material.splits.test
         windows = heard(utterances, self._recipe, "test")
         posteriors = network.posteriors_of(network.read_network(run.network), windows.windows)
-        averages = clip_averages(posteriors, windows.clip, windows.speech_ratios, len(utterances))
+        n_labels = len(label_scheme(self._recipe.labels).labels)
+        of_labels, weights = heard_as_speech(posteriors, windows.speech_ratios, n_labels)
+        averages = clip_averages(of_labels, windows.clip, weights, len(utterances))
         predictions = answers(utterances, self._recipe, averages)
         predictions.save(folder / PREDICTIONS)
         return predictions

@@ -50,7 +50,10 @@ class Classifier(Protocol):
         ...
 
     def posteriors(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Features of one window, float32 (frames, coefficients), to probabilities, float64 (labels,)."""
+        """Features of one window, float32 (frames, coefficients), to probabilities, float64 (labels,).
+
+        Their sum is how likely the window holds speech: 1 where the model cannot tell.
+        """
         ...
 
 
@@ -63,6 +66,8 @@ class GateRule:
     onset_ms: int = 90
     hangover_ms: int = 500
     preroll_ms: int = 200
+    min_speech_posterior: float = 0.5
+    """A window that the model finds less likely to hold speech is passed over, as if it had not been due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +219,10 @@ class Pipeline:
         if window is None:
             return []
         posteriors = self._classifier.posteriors(window.values)
+        speech = float(posteriors.sum())
+        if speech < self._rules.gate.min_speech_posterior or not speech:
+            return []
+        posteriors = posteriors / speech
         smoothed, label, confidence = self._smoother.update(posteriors, window.end_sample / self._spec.rate_hz)
         start, end = self._origin + window.start_sample, self._origin + window.end_sample
         estimate = Estimate(start, end, posteriors, smoothed, label, confidence, window.speech_ratio)

@@ -1,5 +1,7 @@
 """The core as a whole: same events for any cutting, the life of a segment, gaps, limits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fake_classifier import FeatureHash, LoudIsSpeech, talk
@@ -226,3 +228,38 @@ def test_votes_of_a_gate_that_never_opens_are_not_kept():
     samples = np.concatenate([talk(0.06, -0.06, seed=i) for i in range(400)])
     assert not emotion_events(hear(pipeline, samples))
     assert len(pipeline._windows._votes) <= 60
+
+
+class Doubting(FeatureHash):
+    """Finds every window as likely to hold speech as it is told, in turn."""
+
+    def __init__(self, *speech):
+        super().__init__()
+        self._speech = speech
+
+    def posteriors(self, values):
+        return super().posteriors(values) * self._speech[(self.n_windows - 1) % len(self._speech)]
+
+
+def test_windows_without_speech_make_no_estimate_and_no_event():
+    sure, doubting = Pipeline(Doubting(1.0), QUICK, LoudIsSpeech), Pipeline(Doubting(0.49), QUICK, LoudIsSpeech)
+    assert emotion_events(hear(sure, TALK) + sure.flush())
+    found = hear(doubting, TALK) + doubting.flush()
+    assert not [event for event in found if isinstance(event, Estimate | EmotionEvent)]
+    assert [event for event in found if isinstance(event, SpeechStarted)]
+
+
+def test_windows_with_speech_say_what_they_say_if_it_is_some():
+    pipeline, sure = Pipeline(Doubting(0.2, 0.8), QUICK, LoudIsSpeech), make()
+    found = [event for event in hear(pipeline, TALK) + pipeline.flush() if isinstance(event, Estimate)]
+    wanted = [event for event in hear(sure, TALK) + sure.flush() if isinstance(event, Estimate)][1::2]
+    assert [event.end_sample for event in found] == [event.end_sample for event in wanted]
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one.posteriors, other.posteriors)
+        assert one.posteriors.sum() == pytest.approx(1)
+
+
+def test_a_window_that_is_surely_no_speech_is_passed_over_even_without_a_limit():
+    rules = replace(QUICK, gate=replace(QUICK.gate, min_speech_posterior=0.0))
+    pipeline = Pipeline(Doubting(0.0), rules, LoudIsSpeech)
+    assert not emotion_events(hear(pipeline, TALK) + pipeline.flush())

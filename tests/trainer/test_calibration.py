@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -17,6 +19,7 @@ def answered(temperature, *, n_clips=4000, n_windows=3, n_silent=0, clip_weights
         np.concatenate([of_windows, of_windows], axis=1).astype(np.float32),
         np.repeat(np.arange(n_clips), n_windows),
         np.tile(np.linspace(0.2, 1.0, n_windows), n_clips),
+        N_LABELS,
         np.concatenate([truth, np.zeros(n_silent, np.int64)]),
         np.ones(n_clips + n_silent) if clip_weights is None else clip_weights,
     )
@@ -38,16 +41,17 @@ def test_clips_count_by_their_weights():
         np.concatenate([right.logits, wrong.logits]),
         np.concatenate([right.clip, wrong.clip + 300]),
         np.concatenate([right.weights, wrong.weights]),
+        N_LABELS,
         np.concatenate([right.truth, other]),
         np.repeat([1.0, 0.0], 300),
     )
     assert fitted_temperature(both) == pytest.approx(fitted_temperature(right))
-    assert fitted_temperature(AnsweredWindows(both.logits, both.clip, both.weights, both.truth, np.ones(600))) > 1.5
+    assert fitted_temperature(replace(both, clip_weights=np.ones(600))) > 1.5
 
 
 def test_posteriors_are_means_of_members_and_windows():
     logits = np.array([[[2.0, 0.0], [0.0, 0.0]], [[0.0, 4.0], [0.0, 0.0]]], np.float32)
-    one = AnsweredWindows(logits, np.array([1, 1]), np.array([3.0, 1.0]), np.array([0, 0]), np.ones(2))
+    one = AnsweredWindows(logits, np.array([1, 1]), np.array([3.0, 1.0]), 2, np.array([0, 0]), np.ones(2))
     sure, surer = 1 / (1 + np.exp(-1.0)), 1 / (1 + np.exp(-2.0))
     first = (3 * (sure + 0.5) / 2 + (1 - surer + 0.5) / 2) / 4
     np.testing.assert_allclose(one.posteriors(2.0), [[0, 0], [first, 1 - first]])

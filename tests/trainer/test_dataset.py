@@ -10,6 +10,7 @@ from trainer.dataset import Batches
 from trainer.experiment import check_chains
 from trainer.labels import label_scheme
 from trainer.material import gather, heard
+from trainer.nonspeech import non_speech_clips
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +21,9 @@ def session_cache(tmp_path_factory):
 def make_batches(recipe, root, folder):
     train = gather(recipe, root).splits.train
     copies = cached_copies(train, recipe, root, folder)
-    return Batches(copies, train, label_scheme(recipe.labels), recipe, front_end=lambda energies: energies / 10)
+    others = cached_copies(non_speech_clips(root), recipe, root, folder) if recipe.non_speech else None
+    scheme = label_scheme(recipe.labels)
+    return Batches(copies, train, scheme, recipe, front_end=lambda energies: energies / 10, non_speech=others)
 
 
 def test_batches_depend_on_recipe_and_number_only(tiny, corpora_root, session_cache, tmp_path):
@@ -37,6 +40,20 @@ def test_batches_have_the_stated_shapes(tiny, corpora_root, session_cache):
     assert maps.dtype == targets.dtype == np.float32
     assert np.isfinite(maps).all()
     np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
+
+
+def test_recordings_without_speech_fill_their_share_of_a_batch(tiny, corpora_root, session_cache):
+    plain = tiny.replaced(augment=msgspec.structs.replace(tiny.augment, energies=(), maps=()))
+    batches = make_batches(plain, corpora_root, session_cache)
+    maps, targets = batches.batch(4)
+    assert targets.shape == (16, 8)  # seven labels and no speech
+    np.testing.assert_array_equal(targets[:, 7], np.tile([0, 0, 0, 0, 0, 0, 1, 1], 2))
+    others = cached_copies(non_speech_clips(corpora_root), plain, corpora_root, session_cache)
+    # The loudest frame of each window is one of the recordings': here they are told apart by their numbers alone.
+    recorded = {round(float(frame.sum()), 1) for frame in others.energies.astype(np.float32) / 10}
+    assert all(len(recorded & {round(float(frame.sum()), 1) for frame in window}) > 10 for window in maps[[6, 7]])
+    speechless = make_batches(plain.replaced(non_speech=None), corpora_root, session_cache)
+    assert speechless.batch(4)[1].shape == (16, 7)
 
 
 def test_two_draws_share_windows_but_not_masks(tiny, corpora_root, session_cache):
@@ -83,7 +100,7 @@ def test_another_seed_draws_other_batches(tiny, corpora_root, session_cache, tmp
 def test_labels_are_drawn_evenly(tiny, corpora_root, session_cache):
     plain = tiny.replaced(augment=msgspec.structs.replace(tiny.augment, maps=(), energies=()))
     batches = make_batches(plain, corpora_root, session_cache)
-    drawn = np.sum([batches.batch(number)[1].sum(axis=0) for number in range(0, 200, 2)], axis=0)
+    drawn = np.sum([batches.batch(number)[1][:, :7].sum(axis=0) for number in range(0, 200, 2)], axis=0)
     assert np.count_nonzero(drawn) == 5
     np.testing.assert_allclose(drawn[:5] / drawn.sum(), 0.2, atol=0.06)
 

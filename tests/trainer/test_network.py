@@ -33,7 +33,7 @@ def sides(worker, tiny):
 
 def test_members_are_networks_of_their_own(sides, worker, tiny):
     logits, _, n_parameters = sides
-    assert logits.shape == (3, 3, 7)
+    assert logits.shape == (3, 3, 8)  # seven labels and no speech
     assert np.abs(logits[:, 0] - logits[:, 1]).max() > 1e-3
     assert np.abs(logits[:, 1] - logits[:, 2]).max() > 1e-3
     assert n_parameters == 3 * worker(both_sides, tiny.replaced(committee=1), 1.0)[2]
