@@ -15,6 +15,8 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(gt=0)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
+Recordings = Literal["training", "held-out"]
+"""What an augmentation plays: what models may train with, or what they are judged by."""
 Settings = dict[str, Any]
 """Settings of one entry of a registry: `name` says which, the rest is typed by the entry itself."""
 
