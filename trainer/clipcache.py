@@ -233,7 +233,8 @@ def _version_key(recipe: ClipRecipe, chain: int | None, root: Path | None) -> st
 def _code() -> str:
     """Hash over the code that computes features, and the libraries it calls: edited, all is computed anew."""
     here = Path(__file__).parent
-    sources = [here / "audio.py", here / "clips.py", *sorted((here / "features").glob("*.py"))]
+    sources = [here / name for name in ("audio.py", "clips.py", "noises.py", "rooms.py")]
+    sources += sorted((here / "features").glob("*.py"))
     sources += sorted((here / "augment").glob("*.py"))
     found = versions()
     return _digest(([path.read_text(encoding="utf-8") for path in sources], [found.get(name) for name in _LIBRARIES]))

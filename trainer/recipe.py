@@ -17,6 +17,8 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 NON_SPEECH = "non-speech"
 """Stands for the corpus of recordings that nobody speaks in."""
+Recordings = Literal["training", "held-out"]
+"""What an augmentation plays: what models may train with, or what they are judged by."""
 Settings = dict[str, Any]
 """Settings of one entry of a registry: `name` says which, the rest is typed by the entry itself."""
 

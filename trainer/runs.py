@@ -27,6 +27,8 @@ _PACKAGES = (
     "ser-monitor", "numpy", "scipy", "tensorflow", "tensorflow-cpu", "keras", "python_speech_features", "soxr",
     "scikit-learn", "librosa", "audiomentations", "opensmile", "soundfile",
 )  # fmt: skip
+RECORDINGS_HELD_OUT = "recordings_held_out"
+"""Key of the provenance: no augmentation played the noise and the rooms that models are judged by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def provenance(recipe: AnyRecipe, material: Material) -> dict[str, Any]:
         "versions": versions(),
         "speakers": splits.speakers(),
         "clips": counts_of(splits),
+        RECORDINGS_HELD_OUT: True,
         "duplicates_left_out": [left_out.stem for holding in material.holdings for left_out, _ in holding.duplicates],
     }
 

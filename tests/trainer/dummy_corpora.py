@@ -37,9 +37,12 @@ def make_all(root, n_sentences=2):
     for speaker, name in enumerate(("EB0", "KD0", "MP0")):
         _write_all(root / "nEMO", speaker, _NEMO, lambda code, i, name=name: f"{name}_{code}_{i}.flac", n_sentences)
     rng = np.random.default_rng(9)
-    _write(root / "ESC-10" / "001 - Rain" / "1-1-A.flac", 0.1 * rng.standard_normal(RATE_HZ).astype(np.float32))
-    decay = np.exp(-np.arange(4000) / 500) * rng.standard_normal(4000)
-    _write(root / "RIR_misc" / "room.flac", (0.1 * decay).astype(np.float32))
+    # The second of each is kept for judging.
+    for name in ("1-1-A", "5-1-A"):
+        _write(root / "ESC-10" / "001 - Rain" / f"{name}.flac", 0.1 * rng.standard_normal(RATE_HZ).astype(np.float32))
+    for name in ("room", "audiomentations_rir48000"):
+        decay = np.exp(-np.arange(4000) / 500) * rng.standard_normal(4000)
+        _write(root / "RIR_misc" / f"{name}.flac", (0.1 * decay).astype(np.float32))
     return root
 
 

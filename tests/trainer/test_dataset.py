@@ -162,3 +162,10 @@ def test_windows_are_those_of_the_pipeline(tiny, corpora_root):
 def test_transform_that_cannot_be_undone_is_refused():
     with pytest.raises(ConfigError, match="13 cepstra of 40 filters"):
         energies_spec(FeatureSpec(n_cepstra=13))
+
+
+def test_copies_made_with_other_recordings_are_not_taken_for_these(tiny, monkeypatch):
+    """Training leaves out what models are judged by since version 3 of the cache."""
+    now = cache._key(tiny)
+    monkeypatch.setattr(cache, "_VERSION", 2)
+    assert cache._key(tiny) != now

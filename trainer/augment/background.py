@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from trainer.augment.noise import coloured, recordings_in
-from trainer.recipe import NotNegative, Share
+from trainer.recipe import NotNegative, Recordings, Share
 from trainer.speech import speech_level
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Background(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         exclude: recordings with this in their path are left out: a crying baby is a voice.
         coloured_probability: of noise made up; 1 where there are no recordings.
         max_slope: steepest spectrum of it, f^-slope in amplitude: 0 is white, 0.5 pink, 1 red.
+        recordings: training leaves out those that models are judged by: see `trainer.noises`.
         root: data directory; set by `opened`.
     """
 
@@ -39,6 +40,7 @@ class Background(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     exclude: str = ""
     coloured_probability: Share = 0.4
     max_slope: NotNegative = 1.2
+    recordings: Recordings = "training"
     root: Path | None = None
 
     def __post_init__(self) -> None:
@@ -79,5 +81,5 @@ class Background(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         """Recordings of every folder that holds any."""
         if self.root is None:
             return []
-        shelves = (recordings_in(self.root / folder, self.exclude, rate_hz) for folder in self.folders)
+        shelves = (recordings_in(self.root / folder, self.exclude, rate_hz, self.recordings) for folder in self.folders)
         return [recordings for recordings in shelves if recordings]

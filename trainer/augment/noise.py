@@ -11,7 +11,8 @@ import numpy as np
 
 from trainer.audio import FULL_SCALE, read_clip
 from trainer.corpora import audio_files
-from trainer.recipe import NotNegative, Share
+from trainer.noises import is_held_out
+from trainer.recipe import NotNegative, Recordings, Share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,7 @@ class Noise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         max_slope: steepest spectrum.
         late_probability: of noise that begins only after `late_s`, as where the stream begins with the clip.
         late_s: length of the silence before the clip.
+        recordings: training leaves out those that models are judged by: see `trainer.noises`.
         root: data directory; set by `opened`.
     """
 
@@ -50,6 +52,7 @@ class Noise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     max_slope: NotNegative = 1.2
     late_probability: Share = 0.0
     late_s: NotNegative = 0.0
+    recordings: Recordings = "training"
     root: Path | None = None
 
     def __post_init__(self) -> None:
@@ -92,7 +95,10 @@ class Noise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
             return []
         weights = self.folder_weights or (1.0,) * len(self.folders)
         pairs = zip(weights, self.folders, strict=True)
-        shelves = [(weight, recordings_in(self.root / folder, self.exclude, _RATE_HZ)) for weight, folder in pairs]
+        shelves = [
+            (weight, recordings_in(self.root / folder, self.exclude, _RATE_HZ, self.recordings))
+            for weight, folder in pairs
+        ]
         return [(weight, recordings) for weight, recordings in shelves if recordings]
 
 
@@ -105,9 +111,14 @@ def coloured(n: int, rate_hz: int, max_slope: float, rng: np.random.Generator) -
 
 
 @cache
-def recordings_in(folder: Path, exclude: str, rate_hz: int) -> tuple[NDArray[np.float32], ...]:
-    """All recordings below `folder` that are not empty, without those with `exclude` in their path; float32 (n,)."""
-    paths = sorted(audio_files(folder))
+def recordings_in(
+    folder: Path, exclude: str, rate_hz: int, which: Recordings = "training"
+) -> tuple[NDArray[np.float32], ...]:
+    """Recordings below `folder` that are not empty, without those with `exclude` in their path; float32 (n,).
+
+    `which`: those to train with, or those to judge by.
+    """
+    paths = sorted(path for path in audio_files(folder) if is_held_out(path) == (which == "held-out"))
     if exclude:
         paths = [path for path in paths if exclude not in str(path.relative_to(folder))]
     recordings = ((read_clip(path, rate_hz) / FULL_SCALE).astype(np.float32) for path in paths)

@@ -13,7 +13,8 @@ from scipy.signal import fftconvolve
 
 from trainer.audio import FULL_SCALE, read_clip
 from trainer.corpora import audio_files
-from trainer.recipe import Share
+from trainer.recipe import Recordings, Share
+from trainer.rooms import is_held_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,7 @@ class Reverb(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         min_decay_s: shortest time to -60 dB of a made-up one.
         max_decay_s: longest.
         max_direct_db: the direct sound of a made-up one is up to so much stronger than all its reverberation.
+        recordings: training leaves out the rooms that models are judged in: see `trainer.rooms`.
         root: data directory; set by `opened`.
     """
 
@@ -46,6 +48,7 @@ class Reverb(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     min_decay_s: Annotated[float, Meta(gt=0)] = 0.1
     max_decay_s: Annotated[float, Meta(gt=0)] = 0.4
     max_direct_db: float = 12.0
+    recordings: Recordings = "training"
     root: Path | None = None
 
     def opened(self, root: Path) -> Reverb:
@@ -56,7 +59,7 @@ class Reverb(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """float32 (n,) to float32 (n + 0.1 s at most,)."""
         if rng.random() >= self.probability:
             return samples
-        measured = _measured(self.root / self.folder) if self.root and self.folder else ()
+        measured = _measured(self.root / self.folder, self.recordings) if self.root and self.folder else ()
         if measured and rng.random() < self.measured_probability:
             response = measured[rng.integers(len(measured))]
         else:
@@ -74,8 +77,9 @@ class Reverb(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 @cache
-def _measured(folder: Path) -> tuple[NDArray[np.float32], ...]:
-    return tuple(_trimmed(path) for path in sorted(audio_files(folder)))
+def _measured(folder: Path, which: Recordings) -> tuple[NDArray[np.float32], ...]:
+    paths = sorted(path for path in audio_files(folder) if is_held_out(path) == (which == "held-out"))
+    return tuple(_trimmed(path) for path in paths)
 
 
 def _trimmed(path: Path) -> NDArray[np.float32]:
