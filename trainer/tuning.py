@@ -95,7 +95,7 @@ def tune(path: Path, root: Path, out: Path, n_settings: int, n_per_speaker: int 
     result = {
         "model": file.card.name,
         "identity": file.identity,
-        "command": f"ser-train tune {path.name} --settings {n_settings}",
+        "command": f"ser-train tune {path.name} --settings {n_settings} --clips {n_per_speaker}",
         "speakers": PART,
         "seed": SEED,
         "revision": git_revision(),
