@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.errors import MissingDependencyError, MonitorError, NoInputError
+from monitor.errors import MissingDependencyError, MonitorError, NoInputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,19 @@ def _parser() -> argparse.ArgumentParser:
         default="test",
         help="whose clips (default: test); choose between models by the validation speakers",
     )
+    evaluate.add_argument(
+        "--stream", action="store_true", help="judge it live: conversations, noise, delays, changes, false segments"
+    )
+    evaluate.add_argument("--tuned", type=Path, help="with --stream: a tune.json whose best setting is judged")
     evaluate.add_argument("--network", type=Path, help="the .keras it was made from, for parity (default: beside it)")
+    tune = _verb(
+        verbs, "tune", "choose gate, windows and smoother for a model, on streams of the validation speakers", _tune
+    )
+    tune.add_argument("model", type=Path, help="a .tflite made by ser-train export")
+    tune.add_argument("--settings", type=_positive, default=400, help="how many are tried, about (default: 400)")
+    tune.add_argument(
+        "--clips", type=_positive, default=60, help="of each validation speaker, at most; fewer is faster (default: 60)"
+    )
     export = _verb(verbs, "export", "make the model file of a run, in the form that runs best, and judge it", _export)
     export.add_argument("run", type=Path, help="folder of a finished run, e.g. runs/emotion")
     export.add_argument(
@@ -186,6 +198,13 @@ def _plot(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    if options.stream:
+        from trainer.streamevaluation import evaluate_stream  # noqa: PLC0415
+
+        out = options.out or Path("runs") / f"stream-{options.model.stem}"
+        return evaluate_stream(options.model, _data(options), out, options.speakers, options.tuned)
+    if options.tuned:
+        raise UsageError("--tuned is for streams; wanted it with --stream")
     if options.model.is_dir():
         from trainer.asking import ask  # noqa: PLC0415
 
@@ -194,6 +213,13 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     out = options.out or Path("runs") / f"evaluate-{options.model.stem}"
     return evaluate_file(options.model, options.network, _data(options), out, options.speakers)
+
+
+def _tune(options: argparse.Namespace) -> int:
+    from trainer.tuning import tune  # noqa: PLC0415
+
+    out = options.out or Path("runs") / f"tune-{options.model.stem}"
+    return tune(options.model, _data(options), out, options.settings, options.clips)
 
 
 def _export(options: argparse.Namespace) -> int:

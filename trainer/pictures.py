@@ -164,6 +164,12 @@ def _rates(wanted: Wanted) -> dict[str, Any]:
     raise NoInputError(f"rates are measured by a training: ser-train train {wanted.recipe.name} --find-rate")
 
 
+def _stream(wanted: Wanted) -> dict[str, Any]:
+    """A judgement of its own: `ser-train evaluate MODEL --stream` draws it."""
+    del wanted
+    raise NoInputError("streams are heard when they are judged: ser-train evaluate MODEL --stream")
+
+
 def _answers(name: str) -> Callable[[Wanted], dict[str, Any]]:
     return lambda wanted: inputs_of(name, _predictions(wanted))
 
@@ -209,6 +215,7 @@ _OF: Mapping[str, tuple[Callable[[Wanted], dict[str, Any]], str]] = {
     "embedding": (_embedding, _RUN),
     "speakers": (_answers("speakers"), _RUN),
     "comparison": (_comparison, "the folder of ser-train compare"),
+    "stream": (_stream, "ser-train evaluate --stream"),
 }
 """Plot to the function that fetches its inputs, and what it is drawn of."""
 

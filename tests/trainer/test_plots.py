@@ -105,6 +105,15 @@ USUAL = {
     },
     "speakers": {"speakers": speakers(), "uar": 0.5, "interval": (0.4, 0.6), "chance": 1 / 7},
     "comparison": {"systems": SYSTEMS},
+    "stream": {
+        "samples": (3000 * rng().standard_normal(70 * 1000)).astype(np.int16),
+        "rate_hz": 1000,
+        "spoken": [(2.0, 5.0, "sad"), (6.0, 9.0, "angry"), (65.0, 66.0, "happy")],
+        "heard": [[(3.2, "uncertain"), (4.0, "sad"), (5.5, "sad")], [(7.5, "fear"), (9.6, "uncertain")]],
+        "labels": EMOTIONS,
+        "delays": {"clean": [2.0, 1.5, None], "noise 10 dB": [None, 7.0, 0.0]},
+        "aim_s": 1.5,
+    },
 }
 EDGES = {
     "classes": [
@@ -152,6 +161,10 @@ EDGES = {
         {"speakers": {"A/1": {"uar": 1.0, "clips": 1, "gender": "female"}}, "uar": 1.0},
     ],
     "comparison": [{"systems": [{"name": "nothing known"}]}],
+    "stream": [
+        USUAL["stream"] | {"heard": [], "spoken": [], "samples": np.zeros(500, np.int16), "delays": {"clean": []}},
+        USUAL["stream"] | {"delays": {"clean": [None, None]}, "labels": [f"female_number_{i}" for i in range(16)]},
+    ],
 }
 
 
@@ -493,3 +506,18 @@ def test_systems_have_a_row_and_a_mark_for_what_is_known():
 def test_nothing_to_draw_is_refused(name, changes):
     with pytest.raises(ValueError, match="wanted"):
         plot(name, **changes)
+
+
+def test_a_stream_shows_how_many_clips_got_their_label():
+    late = panels(plot("stream"))[2]
+    clean, noisy = late.lines[:2]
+    assert clean.get_ydata()[-1] == pytest.approx(100 * 2 / 3)
+    assert list(noisy.get_xdata()) == [0.0, 0.0, 7.0, 7.0]
+    assert late.get_xlim() == (0, 5)
+
+
+def test_a_stream_draws_its_first_minute():
+    wave, rows, _ = panels(plot("stream"))
+    assert rows.get_xlim() == wave.get_xlim() == (0, 60)
+    # Two clips and the one beyond; three stretches that were shown.
+    assert len(rows.patches) == 3 + 3

@@ -9,7 +9,7 @@ import pytest
 
 from trainer.cli import main
 
-VERBS = ("corpora", "train", "evaluate", "export")
+VERBS = ("corpora", "train", "evaluate", "tune", "export")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([verb, "--help"] for verb in VERBS)])

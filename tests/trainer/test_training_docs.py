@@ -61,7 +61,7 @@ def test_label_schemes_are_named():
         assert f"`{name}`" in text or f"`-{name.rsplit('-', 1)[1]}`" in text
 
 
-@pytest.mark.parametrize("verb", ["corpora", "train", "crossval", "compare", "evaluate", "export", "plot"])
+@pytest.mark.parametrize("verb", ["corpora", "train", "crossval", "compare", "evaluate", "tune", "export", "plot"])
 def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as end:
         main([verb, "--help"])

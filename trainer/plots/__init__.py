@@ -28,6 +28,7 @@ PLOTS = {
     "embedding": "trainer.plots.embedding:draw",
     "speakers": "trainer.plots.speakers:draw",
     "comparison": "trainer.plots.comparison:draw",
+    "stream": "trainer.plots.stream:draw",
 }
 DESCRIPTIONS = {
     "classes": "clips of each corpus and label, by gender",
@@ -45,6 +46,7 @@ DESCRIPTIONS = {
     "embedding": "clips as points, near each other where the model answers alike",
     "speakers": "UAR of each speaker",
     "comparison": "systems under their own protocol and under a speaker-independent one",
+    "stream": "a conversation, what the monitor showed meanwhile, and how late it was",
 }
 """One line each, for people who choose."""
 

@@ -1,0 +1,210 @@
+"""Both verbs over the shipped model and tiny corpora; worth; settings."""
+
+import json
+import tomllib
+
+import msgspec
+import pytest
+from stream_corpora import make_stream_root
+
+from monitor.card import read_model_file
+from monitor.config import load_configuration
+from monitor.model import shipped_model
+from monitor.pipeline.smoother import DecisionRule
+from monitor.pipeline.windows import WindowRule
+from trainer import tuning
+from trainer.cli import main
+from trainer.streamaims import worth
+from trainer.streamsettings import GateSetting, StreamSetting, drawn_decisions, drawn_gates, read_setting
+from trainer.streamtasks import stream_tasks
+
+OWN = WindowRule(300, 50, 1.0, 0.25)
+
+
+@pytest.fixture(scope="module")
+def root(corpora_root, tmp_path_factory):
+    return make_stream_root(corpora_root, tmp_path_factory.mktemp("stream") / "data")
+
+
+N_PER_SPEAKER = 3
+
+
+@pytest.fixture(autouse=True)
+def _little_work(monkeypatch):
+    # Starting other processes takes longer than the work.
+    monkeypatch.setattr("trainer.workers.MAX_WORKERS", 1)
+    monkeypatch.setattr("trainer.streamevaluation.stream_tasks", lambda *given: stream_tasks(*given, N_PER_SPEAKER))
+
+
+@pytest.fixture(scope="module")
+def tuned(root, tmp_path_factory):
+    out = tmp_path_factory.mktemp("tune")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainer.workers.MAX_WORKERS", 1)
+        assert run_tune(root, out) == 0
+    return out
+
+
+def run_tune(root, out, settings=4):
+    words = ["--settings", str(settings), "--clips", str(N_PER_SPEAKER), "--data", str(root), "--out", str(out)]
+    return main(["tune", str(shipped_model()), *words])
+
+
+def evaluate(root, out, *words):
+    places = ["--data", str(root), "--out", str(out)]
+    return main(["evaluate", str(shipped_model()), "--stream", "--speakers", "validation", *places, *words])
+
+
+def test_a_stream_is_judged_under_every_condition(root, tmp_path, capsys):
+    assert evaluate(root, tmp_path) == 0
+    printed = capsys.readouterr()
+    result = json.loads((tmp_path / "stream.json").read_text())
+    assert list(result["conditions"]) == ["clean", "noise 20 dB", "noise 10 dB", "room", "levels"]
+    assert set(result["corpora"]) == {"RAVDESS", "nEMO"}
+    assert result["clips"]["answers"] == 2 * N_PER_SPEAKER
+    for figures in result["conditions"].values():
+        assert figures["clips"] == 2 * N_PER_SPEAKER
+        assert 0 <= figures["uar"] <= 1
+        assert 0 <= figures["missed"] <= 1
+        assert figures["loss_points"] == pytest.approx(100 * (result["clips"]["uar"] - figures["uar"]))
+    assert result["noise"]["hours"] * 3600 == pytest.approx(2, abs=1.1)
+    assert result["command"] == "ser-train evaluate emotion.tflite --stream --speakers validation"
+    assert (tmp_path / "stream.png").read_bytes()[:4] == b"\x89PNG"
+    assert "| noise 10 dB |" in printed.out
+    assert "| median delay to the first right label, s |" in printed.out
+    assert "left out: noise" not in printed.err
+
+
+def test_missing_noise_and_ordinary_speech_are_named_and_left_out(corpora_root, tmp_path, capsys):
+    assert evaluate(corpora_root, tmp_path) == 0
+    printed = capsys.readouterr()
+    assert "left out: ordinary speech: nothing of the validation half is here" in printed.err
+    assert "left out: noise beds" in printed.err
+    result = json.loads((tmp_path / "stream.json").read_text())
+    assert list(result["conditions"]) == ["clean", "room", "levels"]
+    assert result["neutral"]["intense"] is None
+
+
+def test_a_model_without_intense_labels_hears_no_ordinary_speech(root):
+    card = msgspec.structs.replace(read_model_file(shipped_model()).card, affect={})
+    assert "neutral" not in {task.group for task in stream_tasks(card, root, "validation")}
+
+
+def test_test_speakers_and_recordings_are_others(root):
+    card = read_model_file(shipped_model()).card
+    heard = {}
+    for part in ("test", "validation"):
+        tasks = stream_tasks(card, root, part)
+        turns = [turn.path for task in tasks if task.conversation for turn in task.conversation.turns]
+        heard[part] = {*turns, *(sound.path for task in tasks for sound in task.sounds)}
+    assert heard["test"]
+    assert not heard["test"] & heard["validation"]
+
+
+def test_tuning_leaves_its_figures_and_a_configuration(tuned):
+    result = json.loads((tuned / "tune.json").read_text())
+    assert len(result["settings"]) == 4
+    assert result["defaults"] == result["settings"][0]
+    assert result["best"]["worth"] == max(row["worth"] for row in result["settings"])
+    assert "segment UAR" in result["objective"]
+    configured = load_configuration(tuned / "tuned.toml", environment={}).settings
+    best = read_setting(tuned / "tune.json")
+    assert configured.vad.hangover_ms == best.gate.rule.hangover_ms
+    assert configured.decision.smoothing_s == best.decision.smoothing_s
+
+
+def test_the_defaults_of_a_search_are_what_evaluate_finds(tuned, root, tmp_path):
+    assert evaluate(root, tmp_path) == 0
+    judged = json.loads((tmp_path / "stream.json").read_text())
+    defaults = json.loads((tuned / "tune.json").read_text())["defaults"]
+    for name, figures in defaults["conditions"].items():
+        wanted = judged["conditions"][name]
+        assert {key: wanted[key] for key in figures if key != "uar_interval"} == {
+            key: value for key, value in figures.items() if key != "uar_interval"
+        }
+    assert defaults["noise"] == judged["noise"]
+    assert defaults["neutral"] == judged["neutral"]
+
+
+def test_a_tuned_setting_can_be_judged(tuned, root, tmp_path):
+    assert evaluate(root, tmp_path, "--tuned", str(tuned / "tune.json")) == 0
+    result = json.loads((tmp_path / "stream.json").read_text())
+    assert result["setting"] == json.loads((tuned / "tune.json").read_text())["best"]["setting"]
+    assert result["command"].endswith("--tuned tune.json")
+
+
+def test_an_interrupted_search_goes_on(tuned, root, monkeypatch):
+    before = (tuned / "tune.json").read_bytes()
+    places = sorted((tuned / "heard").iterdir())
+    places[0].unlink()
+    (tuned / "tune.json").unlink()
+    heard = []
+    real = tuning._Worker.counts
+    monkeypatch.setattr(tuning._Worker, "counts", lambda worker, task: heard.append(task) or real(worker, task))
+    assert run_tune(root, tuned) == 0
+    assert len(heard) == 1
+    assert sorted((tuned / "heard").iterdir()) == places
+    assert (tuned / "tune.json").read_bytes() == before
+
+
+def test_another_search_in_the_same_folder_is_refused(tuned, root, capsys):
+    assert run_tune(root, tuned, settings=9) == 78
+    assert "holds a search that differs in search" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--stream", "--tuned", "nothing.json"], 66, "no such file: nothing.json"),
+        (["--tuned", "nothing.json"], 2, "wanted it with --stream"),
+    ],
+)
+def test_errors_say_what_to_do(words, code, message, root, capsys):
+    assert main(["evaluate", str(shipped_model()), "--data", str(root), *words]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_without_a_setting_is_refused(tmp_path, root, capsys):
+    path = tmp_path / "other.json"
+    path.write_text('{"best": {"setting": {"gate": 3}}}')
+    assert evaluate(root, tmp_path, "--tuned", str(path)) == 78
+    assert "wanted a tune.json made by ser-train tune" in capsys.readouterr().err
+
+
+def test_draws_begin_with_the_defaults_and_differ():
+    gates, decisions = drawn_gates(30, OWN, 1), drawn_decisions(30, 1)
+    assert gates[0] == GateSetting(min_speech_s=1.0, min_final_speech_s=0.25)
+    assert decisions[0] == DecisionRule()
+    assert len(set(gates)) == len(set(decisions)) == 30
+    assert drawn_gates(30, OWN, 1) == gates
+    assert all(gate.window(OWN).min_final_speech_s <= gate.window(OWN).min_speech_s for gate in gates)
+
+
+def test_a_setting_without_its_own_windows_takes_the_models():
+    assert GateSetting().window(OWN) == OWN
+    assert tomllib.loads(StreamSetting().to_toml())["vad"]["mode"] == 2
+    assert "min_speech_s" not in StreamSetting().to_toml()
+
+
+GOOD = {"uar": 0.6, "never_right": 0.2, "missed": 0.1, "right_delay_median_s": 1.2, "changes_per_min": 2.0}
+QUIET = {"hours": 1.0, "false_per_h": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "noise", "intense", "less"),
+    [
+        ({}, {}, 0.0, 0.0),
+        ({"uar": 0.5}, {}, 0.0, 10.0),
+        ({"right_delay_median_s": 3.0}, {}, 0.0, 5.0),
+        ({"right_delay_median_s": None}, {}, 0.0, 15.0),
+        ({"changes_per_min": 16.0}, {}, 0.0, 10.0),
+        ({"never_right": 0.6}, {}, 0.0, 10.0),
+        ({}, {"false_per_h": 40.0}, 0.0, 15.0),
+        ({}, {}, 0.4, 10.0),
+        ({}, {"hours": 0.0, "false_per_h": None}, None, 0.0),
+    ],
+)
+def test_worth_falls_with_what_is_not_wanted(changes, noise, intense, less):
+    best = worth({"clean": GOOD}, {"intense": 0.0}, QUIET)
+    assert best == pytest.approx(60 - 25 * 0.3)
+    assert best - worth({"clean": GOOD | changes}, {"intense": intense}, QUIET | noise) == pytest.approx(less)

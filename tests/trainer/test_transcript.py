@@ -1,0 +1,76 @@
+"""One hearing serves many decision rules: the real pipeline is the oracle."""
+
+import zlib
+
+import numpy as np
+import pytest
+from fake_classifier import FeatureHash, talk
+
+from monitor.pipeline import GateRule, PipelineRules
+from monitor.pipeline.smoother import DecisionRule
+from monitor.pipeline.windows import WindowRule
+from trainer.transcript import Remembering, redecided, transcribe
+
+GATE = GateRule(mode=0, floor_dbfs=-40.0, onset_ms=60, hangover_ms=300)
+DECISIONS = [
+    DecisionRule(),
+    DecisionRule(smoothing_s=0.0, min_confidence=0.0, change_margin=0.0, min_dwell_s=0.0),
+    DecisionRule(smoothing_s=0.5, min_confidence=0.6, change_margin=0.2, min_dwell_s=1.0),
+]
+
+
+class Flickering(FeatureHash):
+    """Any posteriors, but always the same of a window."""
+
+    def posteriors(self, values):
+        super().posteriors(values)
+        return np.random.default_rng(zlib.crc32(values.tobytes())).dirichlet([1.0, 1.0, 1.0])
+
+
+@pytest.fixture(scope="module")
+def samples():
+    return talk(-1, 3, -1, 0.2, -1, 4, -0.2, 2.01, -2, 1.5)
+
+
+def told(events):
+    return [(e.type, e.segment, e.emotion, e.scores, e.start_sample, e.decided_sample) for e in events]
+
+
+def ends(events):
+    return [event.end_sample for event in events if event.type == "end"]
+
+
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_events_of_another_rule_are_those_the_pipeline_sends(decision, samples):
+    transcript = transcribe(Flickering(), PipelineRules(gate=GATE, decision=DECISIONS[0]), samples)
+    wanted = transcribe(Flickering(), PipelineRules(gate=GATE, decision=decision), samples).events
+    found = redecided(transcript, Flickering.labels, 16000, decision)
+    assert len(wanted) >= 4
+    assert told(found) == told(wanted)
+    assert ends(found) == ends(wanted)
+
+
+def test_rules_differ_here(samples):
+    transcript = transcribe(Flickering(), PipelineRules(gate=GATE), samples)
+    assert len({str(told(redecided(transcript, Flickering.labels, 16000, d))) for d in DECISIONS}) == len(DECISIONS)
+
+
+def test_no_window_is_classified_twice(samples):
+    classifier = Flickering()
+    remembering = Remembering(classifier)
+    plain = transcribe(Flickering(), PipelineRules(gate=GATE), samples).events
+    assert told(transcribe(remembering, PipelineRules(gate=GATE), samples).events) == told(plain)
+    n_windows = classifier.n_windows
+    transcribe(remembering, PipelineRules(gate=GATE), samples)
+    assert classifier.n_windows == n_windows > 0
+
+
+def test_another_voiced_time_is_asked_with_the_same_memory(samples):
+    classifier = Flickering()
+    remembering = Remembering(classifier)
+    first = transcribe(remembering, PipelineRules(gate=GATE), samples)
+    n_windows = classifier.n_windows
+    patient = remembering.with_window(WindowRule(150, 25, min_speech_s=1.2, min_final_speech_s=0.1))
+    later = transcribe(patient, PipelineRules(gate=GATE), samples)
+    assert later.events[0].decided_sample > first.events[0].decided_sample
+    assert classifier.n_windows == n_windows

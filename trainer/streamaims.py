@@ -1,0 +1,70 @@
+"""What is wanted of the monitor as a stream, and what a setting is worth by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log2
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_OCTAVE_POINTS = 5.0
+"""A figure at twice its aim costs as much as 5 points of UAR."""
+_SHARE_POINTS = 25.0
+"""A share of one costs as much as 25 points of UAR."""
+_UNKNOWN_FACTOR = 8.0
+"""A figure that nothing could be counted for, such as the delay where no clip was ever right, is that bad."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """An upper limit."""
+
+    figure: str
+    about: str
+    at_most: float
+
+
+DELAY = Aim("right_delay_median_s", "median delay to the first right label, s", 1.5)
+CHANGES = Aim("changes_per_min", "label changes within a clip, a minute", 4.0)
+FALSE = Aim("false_per_h", "false segments, an hour of sounds without speech", 5.0)
+LOSS = Aim("loss_points", "clip UAR less segment UAR, points", 3.0)
+
+
+def worth(conditions: Mapping[str, Mapping[str, Any]], neutral: Mapping[str, Any], noise: Mapping[str, Any]) -> float:
+    """What a setting is worth, in points of UAR.
+
+    The mean over the conditions of the segment UAR (0-100), less 25 for each of these shares at 1: clips that never get
+    their label, speech that is missed, ordinary speech that is called an intense emotion; less 5 for each doubling of
+    median delay and changes (means over the conditions) and false segments beyond their aims. The loss against the clip
+    UAR is in the UAR already: clips heard alone do not change with the setting.
+
+    Args:
+        conditions: condition to `trainer.streamfigures.figures_of`.
+        neutral: of `neutral_figures`.
+        noise: of `noise_figures`.
+    """
+    shares = (
+        _mean(figures["never_right"] for figures in conditions.values()),
+        _mean(figures["missed"] for figures in conditions.values()),
+        neutral["intense"],
+    )
+    return (
+        100 * (_mean(figures["uar"] for figures in conditions.values()) or 0.0)
+        - _SHARE_POINTS * sum(share or 0.0 for share in shares)
+        - sum(_beyond(figures[aim.figure], aim) for aim in (DELAY, CHANGES) for figures in conditions.values())
+        / max(len(conditions), 1)
+        - (_beyond(noise["false_per_h"], FALSE) if noise["hours"] else 0.0)
+    )
+
+
+def _beyond(value: float | None, aim: Aim) -> float:
+    factor = _UNKNOWN_FACTOR if value is None else value / aim.at_most
+    return _OCTAVE_POINTS * log2(factor) if factor > 1 else 0.0
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -1,0 +1,229 @@
+"""The monitor judged as a stream: conversations, ordinary speech and noise through the real pipeline.
+
+No TensorFlow here: it and the small interpreter do not get on within one process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from monitor.card import read_model_file
+from monitor.model import EmotionModel
+from trainer.audio import read_clip
+from trainer.conversations import CONDITIONS, Stage, scene_of
+from trainer.plots import drawn
+from trainer.runs import git_revision, versions, write_json
+from trainer.streamaims import DELAY, LOSS
+from trainer.streamfigures import (
+    Answer,
+    Tally,
+    answer_figures,
+    figures_of,
+    intense_labels,
+    judge,
+    neutral_figures,
+    noise_figures,
+    segments_of,
+    total,
+)
+from trainer.streaming import Listener
+from trainer.streamsettings import StreamSetting, read_setting
+from trainer.streamtables import stream_tables
+from trainer.streamtasks import SEED, stream_tasks
+from trainer.transcript import Remembering, transcribe
+from trainer.workers import mapped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from monitor.card import ModelCard
+    from trainer.conversations import Conversation
+    from trainer.noises import Part
+    from trainer.streamtasks import StreamTask
+
+RESULT, PICTURE = "stream.json", "stream.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of one task."""
+
+    tallies: dict[str, Tally]
+    """Condition to counts."""
+    clips: tuple[Answer, ...]
+    """The clips of a conversation, each heard alone, as recorded; none for other tasks."""
+
+
+def evaluate_stream(path: Path, root: Path, out: Path, part: Part = "test", tuned: Path | None = None) -> int:
+    """Judge the model file at `path`, print the tables, write `stream.json` and `stream.png` into `out`.
+
+    Args:
+        path: of the model file.
+        root: data directory.
+        out: made where it is missing.
+        part: whose clips.
+        tuned: a `tune.json` whose best setting holds instead of the daemon's defaults.
+
+    Raises:
+        MonitorError: the model or the setting is refused, or no labelled speech is there.
+    """
+    from trainer.plots.style import save  # noqa: PLC0415 - matplotlib
+
+    setting = read_setting(tuned) if tuned else StreamSetting()
+    tasks = stream_tasks(read_model_file(path).card, root, part)
+    result = stream_evaluation(path, tasks, root, part, setting)
+    if tuned:
+        result["command"] += f" --tuned {tuned.name}"
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / RESULT, result)
+    print(stream_tables(result))
+    save(drawn("stream", **_picture(path, tasks, root, part, setting), **_delays(result)), out / PICTURE)
+    print(f"{out / RESULT}, {out / PICTURE}: written")
+    return 0
+
+
+def stream_evaluation(
+    path: Path, tasks: Sequence[StreamTask], root: Path, part: Part, setting: StreamSetting
+) -> dict[str, Any]:
+    """All figures, JSON-ready; each is defined in `trainer.streamfigures`.
+
+    Raises:
+        ModelError: the model is refused.
+        BadAudioError: a recording cannot be decoded.
+    """
+    file = read_model_file(path)
+    judged = list(mapped(_judge, tasks, f"{part} streams", setup=_open_worker, setup_args=(path, root, part, setting)))
+    of = {group: [j for task, j in zip(tasks, judged, strict=True) if task.group == group] for group in _GROUPS}
+    words = ["ser-train evaluate", path.name, "--stream", *(["--speakers", part] if part != "test" else [])]
+    return {
+        "model": file.card.name,
+        "identity": file.identity,
+        "labels": list(file.card.labels),
+        "command": " ".join(words),
+        "speakers": part,
+        "setting": msgspec.to_builtins(setting),
+        "seed": SEED,
+        "revision": git_revision(),
+        "versions": versions(),
+        **_speech(of["speech"], file.card),
+        "neutral": neutral_figures(_total(of["neutral"])),
+        "noise": noise_figures(_total(of["noise"])),
+        "noise_kinds": {
+            name: noise_figures(tally) for judged_one in of["noise"] for name, tally in judged_one.tallies.items()
+        },
+    }
+
+
+_GROUPS = ("speech", "neutral", "noise")
+
+
+def _speech(judged: Sequence[Judged], card: ModelCard) -> dict[str, Any]:
+    """Figures of the conversations: over all, and the UAR of each corpus."""
+    labels = card.labels
+    clips = [answer for j in judged for answer in j.clips]
+    alone = answer_figures(clips, labels)
+    names = [condition.name for condition in CONDITIONS if condition.name in judged[0].tallies]
+    tallies = {name: total([j.tallies[name] for j in judged]) for name in names}
+    conditions = {name: figures_of(tally, labels) for name, tally in tallies.items()}
+    for figures in conditions.values():
+        figures[LOSS.figure] = _points(alone["uar"], figures["uar"])
+    corpora = {
+        corpus: {
+            "clips": sum(_of(answer, corpus) for answer in clips),
+            "clip_uar": answer_figures([a for a in clips if _of(a, corpus)], labels)["uar"],
+            "uar": {
+                name: answer_figures([a for a in tally.answers if _of(a, corpus)], labels)["uar"]
+                for name, tally in tallies.items()
+            },
+        }
+        for corpus in dict.fromkeys(answer.speaker.partition("/")[0] for answer in clips)
+    }
+    delays = {name: list(tally.right_after_s) for name, tally in tallies.items()}
+    return {"clips": alone, "conditions": conditions, "corpora": corpora, "right_after_s": delays}
+
+
+def _of(answer: Answer, corpus: str) -> bool:
+    return answer.speaker.partition("/")[0] == corpus
+
+
+def _total(judged: Sequence[Judged]) -> Tally:
+    return total([tally for j in judged for tally in j.tallies.values()])
+
+
+def _picture(path: Path, tasks: Sequence[StreamTask], root: Path, part: Part, setting: StreamSetting) -> dict[str, Any]:
+    """The first conversation among several speakers, or the first of all, with what the monitor made of it."""
+    conversations = [task.conversation for task in tasks if task.group == "speech" and task.conversation is not None]
+    shown = next((c for c in conversations if len({turn.speaker for turn in c.turns}) > 1), conversations[0])
+    worker = _Worker.opened(path, root, part, setting)
+    scene = scene_of(shown, CONDITIONS[0], worker.stage)
+    events = transcribe(worker.classifier, setting.rules, scene.samples).events
+    rate_hz = worker.stage.rate_hz
+    return {
+        "samples": scene.samples,
+        "rate_hz": rate_hz,
+        "spoken": [(s.start_sample / rate_hz, s.end_sample / rate_hz, s.turn.label) for s in scene.spoken],
+        "heard": [
+            [(event.decided_sample / rate_hz, event.emotion) for event in segment.events]
+            for segment in segments_of(events)
+        ],
+        "labels": worker.classifier.labels,
+    }
+
+
+def _delays(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {"delays": result["right_after_s"], "aim_s": DELAY.at_most}
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """What a process keeps."""
+
+    classifier: Remembering
+    listener: Listener
+    stage: Stage
+    setting: StreamSetting
+    intense: frozenset[str]
+
+    @staticmethod
+    def opened(path: Path, root: Path, part: Part, setting: StreamSetting) -> _Worker:
+        model = EmotionModel.load(path)
+        classifier = Remembering(model, setting.gate.window(model.window))
+        stage = Stage.opened(root, part, model.spec.rate_hz)
+        return _Worker(classifier, Listener(model), stage, setting, intense_labels(model.card.affect))
+
+    def judge(self, task: StreamTask) -> Judged:
+        rate_hz = self.stage.rate_hz
+        tallies = {}
+        for name, scene in task.scenes(self.stage):
+            events = transcribe(self.classifier, self.setting.rules, scene.samples).events
+            tallies[name] = judge(scene, events, rate_hz, self.intense)
+        wanted = task.conversation if task.group == "speech" else None
+        return Judged(tallies, self._alone(wanted) if wanted else ())
+
+    def _alone(self, conversation: Conversation) -> tuple[Answer, ...]:
+        answers = []
+        for turn in conversation.turns:
+            mean = self.listener.hear(read_clip(turn.path, self.stage.rate_hz)).mean_posteriors
+            label = "" if mean is None else self.classifier.labels[int(mean.argmax())]
+            answers.append(Answer(turn.speaker, turn.label, label, certain=True))
+        return tuple(answers)
+
+
+_worker: list[_Worker] = []
+"""The worker process' own; set once by `_open_worker`."""
+
+
+def _open_worker(path: Path, root: Path, part: Part, setting: StreamSetting) -> None:
+    _worker[:] = [_Worker.opened(path, root, part, setting)]
+
+
+def _judge(task: StreamTask) -> Judged:
+    return _worker[0].judge(task)
+
+
+def _points(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else 100 * (first - second)

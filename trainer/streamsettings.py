@@ -1,0 +1,136 @@
+"""A setting of the stream: everything between the voice-activity gate and the event that can be chosen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from monitor.errors import ConfigError, NoInputError
+from monitor.pipeline import GateRule, PipelineRules
+from monitor.pipeline.smoother import DecisionRule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from monitor.pipeline.windows import WindowRule
+
+_GATE: Mapping[str, Sequence[float]] = {
+    "mode": (0, 1, 2, 3),
+    "floor_dbfs": (-80.0, -70.0, -65.0, -60.0),
+    "onset_ms": (60, 90, 150, 210, 300),
+    "hangover_ms": (300, 400, 500, 700, 900),
+    "preroll_ms": (100, 200, 300),
+    "min_speech_s": (0.5, 0.75, 1.0, 1.5),
+    "min_final_speech_s": (0.25, 0.4, 0.6, 0.8, 1.0),
+}
+_DECISION: Mapping[str, Sequence[float]] = {
+    "smoothing_s": (0.0, 0.5, 1.0, 1.5, 2.5),
+    "min_confidence": (0.25, 0.3, 0.35, 0.4, 0.45, 0.5),
+    "change_margin": (0.0, 0.05, 0.1, 0.15, 0.2),
+    "min_dwell_s": (0.0, 0.6, 1.0, 1.5, 2.0),
+}
+
+_T = TypeVar("_T")
+
+
+class GateSetting(msgspec.Struct, frozen=True):
+    """What decides which windows are classified.
+
+    Attributes:
+        rule: of the gate.
+        min_speech_s: voiced time that a window needs while speech goes on; None is the model's own, in its card.
+        min_final_speech_s: the same for the last window of a segment.
+    """
+
+    rule: GateRule = GateRule()
+    min_speech_s: float | None = None
+    min_final_speech_s: float | None = None
+
+    def window(self, own: WindowRule) -> WindowRule:
+        """The windows that are classified; `own` are the model's."""
+        speech_s = own.min_speech_s if self.min_speech_s is None else self.min_speech_s
+        final_s = own.min_final_speech_s if self.min_final_speech_s is None else self.min_final_speech_s
+        return replace(own, min_speech_s=speech_s, min_final_speech_s=final_s)
+
+
+class StreamSetting(msgspec.Struct, frozen=True):
+    """All of it.
+
+    Attributes:
+        gate: decides which windows are classified.
+        decision: what their posteriors become.
+    """
+
+    gate: GateSetting = GateSetting()
+    decision: DecisionRule = DecisionRule()
+
+    @property
+    def rules(self) -> PipelineRules:
+        """As the pipeline takes them; without a limit of events, which would hide changes."""
+        return PipelineRules(gate=self.gate.rule, decision=self.decision)
+
+    def to_toml(self) -> str:
+        """The tables of the monitor's configuration; what is the model's, `[window]` of a recipe, is in a comment."""
+        own = {"min_speech_s": self.gate.min_speech_s, "min_final_speech_s": self.gate.min_final_speech_s}
+        words = ", ".join(f"{name} = {value:g}" for name, value in own.items() if value is not None)
+        head = f"# Chosen for a model with {words}: [window] of its recipe.\n" if words else ""
+        return head + _toml("vad", self.gate.rule) + "\n" + _toml("decision", self.decision)
+
+
+def drawn_gates(n: int, own: WindowRule, seed: int) -> list[GateSetting]:
+    """`n` different gates, the defaults first, the others at random; `own` are the model's windows."""
+
+    def draw(rng: np.random.Generator) -> GateSetting:
+        rule = {name: _one_of(values, rng) for name, values in _GATE.items()}
+        speech_s, final_s = rule.pop("min_speech_s"), rule.pop("min_final_speech_s")
+        # A last window that needs more than the others would never be there for a long one.
+        return GateSetting(GateRule(**rule), speech_s, min(speech_s, final_s))
+
+    return _different(GateSetting(GateRule(), own.min_speech_s, own.min_final_speech_s), draw, n, seed)
+
+
+def drawn_decisions(n: int, seed: int) -> list[DecisionRule]:
+    """`n` different decision rules, the defaults first, the others at random."""
+    return _different(
+        DecisionRule(),
+        lambda rng: DecisionRule(**{name: _one_of(values, rng) for name, values in _DECISION.items()}),
+        n,
+        seed,
+    )
+
+
+def read_setting(path: Path) -> StreamSetting:
+    """The best setting in the `tune.json` that `ser-train tune` wrote.
+
+    Raises:
+        NoInputError: there is no such file.
+        ConfigError: it is another file.
+    """
+    try:
+        found = msgspec.json.decode(path.read_bytes())
+        return msgspec.convert(found["best"]["setting"], StreamSetting)
+    except FileNotFoundError:
+        raise NoInputError(f"no such file: {path}; make it with ser-train tune") from None
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: no setting in it ({error}); wanted a tune.json made by ser-train tune") from None
+
+
+def _different(first: _T, draw: Callable[[np.random.Generator], _T], n: int, seed: int) -> list[_T]:
+    rng = np.random.default_rng(seed)
+    found = {first: None}
+    while len(found) < n:
+        found[draw(rng)] = None
+    return list(found)
+
+
+def _one_of(values: Sequence[float], rng: np.random.Generator) -> Any:
+    return values[int(rng.integers(len(values)))]
+
+
+def _toml(table: str, rule: GateRule | DecisionRule) -> str:
+    lines = (f"{name} = {value}" for name, value in msgspec.to_builtins(rule).items())
+    return "\n".join([f"[{table}]", *lines, ""])

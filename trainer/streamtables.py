@@ -1,0 +1,160 @@
+"""The figures of streams as tables for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trainer.streamaims import CHANGES, DELAY, FALSE, LOSS
+from trainer.tables import table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from trainer.streamaims import Aim
+
+_N_SHOWN = 10
+"""Best settings of a search."""
+_CONDITION_HEAD = ["condition", "UAR", "loss", "no answer", "missed", "right", "p95", "never", "any", "changes"]
+_CONDITION_HEAD += ["certain", "right of these", "false"]
+_LEGEND = (
+    "UAR: of segments, in %, with its 95 % interval over speakers. loss: against clips heard alone, in points. "
+    "no answer: clips without a segment of their own, in % of the answers. missed: % of speech. "
+    "right, p95: median and 95th percentile of the seconds from the onset to the first right label, of the clips that "
+    "get one. never: % of clips that do not. any: median to the first event. changes: of the label, a minute of "
+    "speech. certain: % of segments that end with a label; right of these, in %. false: segments an hour of gaps."
+)
+_AIMS = (DELAY, CHANGES, LOSS)
+"""That each condition is held against."""
+_GATE_HEAD = ["mode", "floor", "onset", "hangover", "pre-roll", "min speech", "final"]
+_DECISION_HEAD = ["smoothing", "confidence", "margin", "dwell"]
+_SETTING_HEAD = ["worth", "UAR", "missed", "right", "never", "changes", "false/h", "intense"]
+
+
+def stream_tables(result: Mapping[str, Any]) -> str:
+    """The result of `trainer.streamevaluation.stream_evaluation`."""
+    clips, conditions = result["clips"], result["conditions"]
+    title = (
+        f"{result['identity']}, {result['speakers']} speakers, as a stream; {clips['answers']} clips, each heard "
+        f"alone: UAR {_percent(clips['uar'])}{_interval(clips['uar_interval'])} %"
+    )
+    parts = [
+        title,
+        table(_CONDITION_HEAD, [_condition_row(name, figures) for name, figures in conditions.items()]),
+        _LEGEND,
+        table(["UAR", "clips", "alone", *conditions], [_corpus_row(*item) for item in result["corpora"].items()]),
+        _noise_table(result["noise_kinds"], result["noise"]),
+        _neutral_line(result["neutral"]),
+        table(["aim", "at most", *conditions], [_aim_row(aim, conditions) for aim in _AIMS]),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def tuning_tables(result: Mapping[str, Any]) -> str:
+    """The result of `trainer.tuning.tune`: the best settings, the defaults last."""
+    ranked = sorted(result["settings"], key=lambda row: -row["worth"])[:_N_SHOWN]
+    rows = [*((str(i + 1), row) for i, row in enumerate(ranked)), ("defaults", result["defaults"])]
+    about = (
+        f"{result['identity']}, {result['speakers']} speakers, {len(result['settings'])} settings; "
+        "means over the conditions"
+    )
+    aims = "; ".join(f"{aim.about} <= {aim.at_most:g}" for aim in (DELAY, CHANGES, FALSE))
+    parts = [
+        about,
+        table(["setting", *_GATE_HEAD, *_DECISION_HEAD], [[name, *_values(row["setting"])] for name, row in rows]),
+        table(["setting", *_SETTING_HEAD], [[name, *_setting_row(row)] for name, row in rows]),
+        f"aims: {aims}",
+        result["objective"],
+    ]
+    return "\n\n".join(parts)
+
+
+def _condition_row(name: str, figures: Mapping[str, Any]) -> list[str]:
+    unanswered = figures["unanswered"] / figures["answers"] if figures["answers"] else None
+    return [
+        name,
+        _percent(figures["uar"]) + _interval(figures["uar_interval"]),
+        _number(figures[LOSS.figure], 1),
+        _percent(unanswered),
+        _percent(figures["missed"]),
+        _number(figures["right_delay_median_s"], 2),
+        _number(figures["right_delay_p95_s"], 2),
+        _percent(figures["never_right"]),
+        _number(figures["first_delay_median_s"], 2),
+        _number(figures["changes_per_min"], 1),
+        _percent(figures["coverage"]),
+        _percent(figures["selective_accuracy"]),
+        _number(figures["false_per_h"], 1),
+    ]
+
+
+def _corpus_row(name: str, figures: Mapping[str, Any]) -> list[str]:
+    uars = (figures["clip_uar"], *figures["uar"].values())
+    return [name, str(figures["clips"]), *(_percent(uar) for uar in uars)]
+
+
+def _noise_table(kinds: Mapping[str, Any], noise: Mapping[str, Any]) -> str:
+    if not noise["hours"]:
+        return ""
+    head = ["sound without speech", "minutes", "false segments", "not uncertain", f"an hour (aim: {FALSE.at_most:g})"]
+    rows = [
+        [
+            kind,
+            _number(60 * figures["hours"], 1),
+            str(figures["false_segments"]),
+            str(figures["false_certain"]),
+            _number(figures["false_per_h"], 0),
+        ]
+        for kind, figures in (*kinds.items(), ("all", noise))
+    ]
+    return table(head, rows)
+
+
+def _neutral_line(neutral: Mapping[str, Any]) -> str:
+    if not neutral["segments"]:
+        return ""
+    return (
+        f"ordinary speech called an intense emotion: {_percent(neutral['intense'])} % of {neutral['segments']} "
+        f"segments when they end, {_percent(neutral['ever_intense'])} % at any time"
+    )
+
+
+def _aim_row(aim: Aim, conditions: Mapping[str, Any]) -> list[str]:
+    return [aim.about, f"{aim.at_most:g}", *(_against(aim, figures[aim.figure]) for figures in conditions.values())]
+
+
+def _against(aim: Aim, value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} {'met' if value <= aim.at_most else 'not met'}"
+
+
+def _values(setting: Mapping[str, Any]) -> list[str]:
+    gate, decision = setting["gate"], setting["decision"]
+    of_gate = [gate["rule"][name] for name in ("mode", "floor_dbfs", "onset_ms", "hangover_ms", "preroll_ms")]
+    of_windows = [gate["min_speech_s"], gate["min_final_speech_s"]]
+    of_decision = [decision[name] for name in ("smoothing_s", "min_confidence", "change_margin", "min_dwell_s")]
+    return [f"{value:g}" for value in (*of_gate, *of_windows, *of_decision)]
+
+
+def _setting_row(row: Mapping[str, Any]) -> list[str]:
+    means = row["means"]
+    return [
+        _number(row["worth"], 1),
+        _percent(means["uar"]),
+        _percent(means["missed"]),
+        _number(means["right_delay_median_s"], 2),
+        _percent(means["never_right"]),
+        _number(means["changes_per_min"], 1),
+        _number(row["noise"]["false_per_h"], 0),
+        _percent(row["neutral"]["intense"]),
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
+def _interval(interval: Sequence[float] | None) -> str:
+    return "" if interval is None else f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
