@@ -18,6 +18,7 @@ from trainer.labels import label_scheme
 from trainer.material import heard, labels_of
 from trainer.metrics import agreement, clip_predictions, score
 from trainer.modelcard import NOTICE
+from trainer.noises import LICENCES
 from trainer.nonspeech import heard_as_speech
 from trainer.runs import write_arrays
 from trainer.subprocesses import run_module
@@ -162,8 +163,16 @@ class Workshop:
                 **msgspec.json.decode(self._run.provenance.read_bytes()),
                 "label_scheme": recipe.labels,
             },
-            licences=tuple(Licence(source=c.name, licence=c.licence, citation=c.citation) for c in cards),
+            licences=(
+                *(Licence(source=c.name, licence=c.licence, citation=c.citation) for c in cards),
+                *(LICENCES if _plays_noise(recipe) else ()),
+            ),
         )
+
+
+def _plays_noise(recipe: Recipe) -> bool:
+    """Whether recordings of surroundings are heard in the training."""
+    return recipe.non_speech is not None or any(step.get("folders") for step in recipe.augment.recording)
 
 
 def _median_ms(model: EmotionModel, windows: NDArray[np.float32]) -> float:

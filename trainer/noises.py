@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from monitor.card import Licence
 from trainer.corpora import audio_files
 
 if TYPE_CHECKING:
@@ -30,6 +31,22 @@ HELD_OUT_NOISES = ("exercise_bike", "running_tap")
 """Of SpeechCommandsNoise, by name."""
 _ESC = "ESC-10"
 _HALVES: tuple[Part, ...] = ("test", "validation")
+
+
+LICENCES = (
+    Licence(
+        source="ESC-10",
+        licence="CC BY 3.0",
+        citation="Piczak (2015), ESC: Dataset for Environmental Sound Classification, ACM Multimedia, 1015-1018",
+    ),
+    Licence(
+        source="Speech Commands, background noise",
+        licence="CC BY 4.0",
+        citation="Warden (2018), Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition, "
+        "arXiv:1804.03209",
+    ),
+)
+"""Of what weights that trained with these recordings are derived from."""
 
 
 @dataclass(frozen=True, slots=True)

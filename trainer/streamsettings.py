@@ -24,12 +24,13 @@ _GATE: Mapping[str, Sequence[float]] = {
     "onset_ms": (60, 90, 150, 210, 300),
     "hangover_ms": (300, 400, 500, 700, 900),
     "preroll_ms": (100, 200, 300),
+    "min_speech_posterior": (0.3, 0.5, 0.6, 0.7, 0.8, 0.9),
     "min_speech_s": (0.5, 0.75, 1.0, 1.5),
     "min_final_speech_s": (0.25, 0.4, 0.6, 0.8, 1.0),
 }
 _DECISION: Mapping[str, Sequence[float]] = {
     "smoothing_s": (0.0, 0.5, 1.0, 1.5, 2.5),
-    "min_confidence": (0.25, 0.3, 0.35, 0.4, 0.45, 0.5),
+    "min_confidence": (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
     "change_margin": (0.0, 0.05, 0.1, 0.15, 0.2),
     "min_dwell_s": (0.0, 0.6, 1.0, 1.5, 2.0),
 }
