@@ -25,7 +25,7 @@ UNIT = re.compile(
     r"\((s|kHz|%|number|dB|dBFS|nats|no unit|full scale 1|per step|.*, .*|\d+% of the variance|.* of .*)\)"
 )
 """What stands in the brackets of an axis' label."""
-UNLABELLED = {"label", "answered label", "system"}
+UNLABELLED = {"label", "answered label", "system", "condition"}
 """Axes of names have no unit."""
 
 
@@ -74,6 +74,16 @@ SYSTEMS = [
     {"name": "second", "headline": None, "random": 0.7, "independent": 0.6, "interval": None, "note": "6 labels"},
     {"name": "third", "headline": 0.7},
 ]
+CURVE = {
+    "thresholds": [0.0, 0.4, 0.6, 0.9, 1.0],
+    "coverage": [1.0, 0.8, 0.5, 0.1, 0.0],
+    "accuracy": [0.6, 0.7, 0.85, 1.0, None],
+}
+CONDITIONS = {
+    "original": {"uar": 0.6, "interval": (0.5, 0.7), "bound_points": None},
+    "noise": {"uar": 0.4, "interval": (0.3, 0.5), "bound_points": 8.0},
+    "room": {"uar": 0.58, "interval": None, "bound_points": 5.0},
+}
 USUAL = {
     "classes": {
         "corpora": ["A"] * 6 + ["B"] * 2,
@@ -105,6 +115,12 @@ USUAL = {
     },
     "speakers": {"speakers": speakers(), "uar": 0.5, "interval": (0.4, 0.6), "chance": 1 / 7},
     "comparison": {"systems": SYSTEMS},
+    "coverage": {
+        "curve": CURVE,
+        "wanted_accuracy": 0.8,
+        "marks": {"chosen": {"threshold": 0.6, "coverage": 0.5, "accuracy": 0.85}},
+    },
+    "conditions": {"corpora": {"A": CONDITIONS, "B": CONDITIONS, "all": CONDITIONS}},
 }
 EDGES = {
     "classes": [
@@ -152,6 +168,13 @@ EDGES = {
         {"speakers": {"A/1": {"uar": 1.0, "clips": 1, "gender": "female"}}, "uar": 1.0},
     ],
     "comparison": [{"systems": [{"name": "nothing known"}]}],
+    "coverage": [
+        {"curve": {"thresholds": [0.5], "coverage": [0.0], "accuracy": [None]}, "wanted_accuracy": 0.8, "marks": {}}
+    ],
+    "conditions": [
+        {"corpora": {"A": {"original": CONDITIONS["original"]}}},
+        {"corpora": {f"corpus {i}": CONDITIONS for i in range(6)}},
+    ],
 }
 
 

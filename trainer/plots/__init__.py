@@ -28,6 +28,8 @@ PLOTS = {
     "embedding": "trainer.plots.embedding:draw",
     "speakers": "trainer.plots.speakers:draw",
     "comparison": "trainer.plots.comparison:draw",
+    "coverage": "trainer.plots.coverage:draw",
+    "conditions": "trainer.plots.conditions:draw",
 }
 DESCRIPTIONS = {
     "classes": "clips of each corpus and label, by gender",
@@ -45,6 +47,8 @@ DESCRIPTIONS = {
     "embedding": "clips as points, near each other where the model answers alike",
     "speakers": "UAR of each speaker",
     "comparison": "systems under their own protocol and under a speaker-independent one",
+    "coverage": "which share of the clips is answered above a confidence, and how much of that is right",
+    "conditions": "recall at other levels, in noise, rooms, over telephone and codec",
 }
 """One line each, for people who choose."""
 
