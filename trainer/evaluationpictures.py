@@ -53,7 +53,7 @@ def inputs_of(name: str, result: Mapping[str, Any]) -> dict[str, Any]:
     together = result["all"]
     original = together["levels"]["original"]
     if name == "confusion":
-        return _confusion(together, result, " and ".join(result["corpora"]))
+        return _confusion(together, result, ", ".join(result["corpora"]))
     if name == "reliability":
         return _reliability(result["calibration"]["after"])
     if name == "coverage":

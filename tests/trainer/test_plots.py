@@ -510,9 +510,46 @@ def test_systems_have_a_row_and_a_mark_for_what_is_known():
         ("embedding", {"marks": ["f"]}),
         ("speakers", {"speakers": {}}),
         ("comparison", {"systems": []}),
+        ("conditions", {"corpora": {}}),
         ("confusion", {"confusion": np.zeros((0, 0)), "labels": []}),
     ],
 )
 def test_nothing_to_draw_is_refused(name, changes):
     with pytest.raises(ValueError, match="wanted"):
         plot(name, **changes)
+
+
+def test_conditions_have_a_panel_a_corpus_and_a_mark_where_they_may_lie():
+    figure = plot("conditions")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["A", "B", "all"]
+    (first, *_) = figure.axes
+    assert [label.get_text() for label in first.get_yticklabels()] == list(CONDITIONS)
+    bounds = [float(line.get_xdata()[0]) for line in first.lines if line.get_marker() == "|"]
+    assert bounds == pytest.approx([52, 55])
+    assert len(first.collections) == 2
+    assert set(texts(figure)) == {"as recorded", "95 % interval over speakers", "UAR", "wanted at least"}
+
+
+@pytest.mark.parametrize("n_corpora", [1, 3])
+def test_the_legend_of_conditions_stays_within_the_picture(n_corpora):
+    figure = plot("conditions", corpora={f"A{i}": CONDITIONS for i in range(n_corpora)})
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+
+
+def test_confusion_names_are_not_cut_off():
+    figure = plot("confusion", confusion=np.diag(np.arange(7)), labels=EMOTIONS)
+    (axes,) = panels(figure)
+    figure.draw_without_rendering()
+    assert axes.yaxis.label.get_window_extent().x0 >= 0
+
+
+def test_coverage_marks_the_chosen_threshold_and_leaves_out_what_nobody_answers():
+    figure = plot("coverage")
+    (axes,) = figure.axes
+    (curve,) = [line for line in axes.lines if line.get_label() == "each threshold of confidence"]
+    assert list(curve.get_xdata()) == [100, 80, 50, 10]
+    assert "chosen: 0.60" in texts(figure)

@@ -45,7 +45,7 @@ def draw(figure: Any, corpora: Mapping[str, Mapping[str, Mapping[str, Any]]]) ->
         axes.set_yticks(range(len(names)), names)
         axes.set_ylabel("condition")
     panels[0].set_ylim(len(names) - 0.5, -0.5)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2 * min(n_columns, 2))
     headed(figure, "What loudness, noise, rooms and lines cost")
 
 
@@ -67,6 +67,7 @@ def _panel(axes: Any, corpus: str, conditions: Sequence[Mapping[str, Any]]) -> N
             ha="right", va="center", fontsize=8.5, color=INK,
         )  # fmt: skip
     axes.set_xlim(*_LIMITS)
+    axes.set_xticks(range(0, 101, 25))
     axes.set_title(corpus)
     axes.set_xlabel("UAR (%)")
     axes.tick_params(axis="y", length=0)
