@@ -1,70 +1,96 @@
-"""Temperature: how far the logits are to be divided so that a posterior of 0.7 is right seven times in ten.
+"""How far a model's confidence can be believed, with and without the temperature in its graph.
 
-One number changes no label of a single window, and cannot be overfitted by much: Guo, C., Pleiss, G., Sun, Y. &
-Weinberger, K. (2017). On calibration of modern neural networks. ICML.
+From Guo, C. et al. (2017). On calibration of modern neural networks. ICML: logits are divided by one temperature before
+the softmax; the order of the labels stays.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import softmax
 
-from trainer.metrics import clip_averages
-from trainer.nonspeech import heard_as_speech
+from trainer.metrics import Reliability, reliability, speaker_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_HIGHEST = 10.0
-_TINY = 1e-9
+    from trainer.figures import Predictions
+
+MAX_ECE = 0.05
+"""What this project asks of its models."""
+_TINY = 1e-30
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AnsweredWindows:
-    """What a network says of the windows of clips whose labels are known.
+def without_temperature(posteriors: NDArray[np.floating[Any]], temperature: float) -> NDArray[np.float64]:
+    """What a network would have said before its logits were divided by `temperature`.
 
-    Attributes:
-        logits: float, shape (windows, members, outputs).
-        clip: int64, shape (windows,): number of the clip.
-        weights: float64, shape (windows,): of each window in its clip's result.
-        n_labels: how many outputs are labels; a further one is no speech.
-        truth: int64, shape (clips,): numbers of labels.
-        clip_weights: float64, shape (clips,): how much each clip counts.
+    Softmax of logits / T is, but for a factor in each row, the T-th root of the softmax of the logits: its T-th power
+    gives them back.
+
+    Args:
+        posteriors: of windows, shape (n, labels), rows with sum 1.
+        temperature: above 0; 1 changes nothing.
+
+    Returns:
+        float64, shape (n, labels), rows with sum 1.
     """
-
-    logits: NDArray[np.float32]
-    clip: NDArray[np.int64]
-    weights: NDArray[np.float64]
-    n_labels: int
-    truth: NDArray[np.int64]
-    clip_weights: NDArray[np.float64]
-
-    def posteriors(self, temperature: float) -> NDArray[np.float64]:
-        """Of the clips, float64 (clips, labels), as the daemon averages them; zeros without a window."""
-        of_windows = softmax(self.logits.astype(np.float64) / temperature, axis=-1).mean(axis=1)
-        of_labels, weights = heard_as_speech(of_windows, self.weights, self.n_labels)
-        return clip_averages(of_labels, self.clip, weights, len(self.truth))
+    logits = temperature * np.log(np.maximum(posteriors.astype(np.float64), _TINY))
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    restored: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return restored
 
 
-def fitted_temperature(answered: AnsweredWindows) -> float:
-    """The temperature, 0.1 to 10, that gives the lowest mean -log of the true label's posterior.
+def ece_interval(predictions: Predictions) -> tuple[float, float] | None:
+    """95 % confidence interval of the calibration error, 0-1: bootstrap over speakers.
 
-    It is fitted to the clips' results, which are what people see: means over windows are less sure than windows are.
-    Clips without a window do not count.
+    A draw of few speakers lies further off than all of them together, so the interval lies rather above the figure.
     """
-    heard = answered.posteriors(1.0).any(axis=1)
-    truth, weights = answered.truth[heard], answered.clip_weights[heard]
+    bins = reliability(predictions.truth, predictions.posteriors)
+    confidence = predictions.posteriors.max(axis=1)
+    right = (predictions.posteriors.argmax(axis=1) == predictions.truth).astype(np.float64)
+    answered = predictions.posteriors.any(axis=1)
+    number = np.digitize(confidence, bins.edges[1:-1], right=True)
 
-    def loss(log_temperature: float) -> float:
-        posteriors = answered.posteriors(math.exp(log_temperature))[heard]
-        of_truth = posteriors[np.arange(len(truth)), truth]
-        return float(np.average(-np.log(np.maximum(of_truth, _TINY)), weights=weights))
+    def ece(weights: NDArray[np.int64]) -> float:
+        weighed = weights * answered
+        gaps = np.bincount(number, weights=weighed * (right - confidence), minlength=len(bins.n_clips))
+        total = weighed.sum()
+        # |accuracy - confidence| of a bin, weighed by its clips, is |sum of the differences|.
+        return float(np.abs(gaps).sum() / total) if total else float("nan")
 
-    limit = math.log(_HIGHEST)
-    found = minimize_scalar(loss, bounds=(-limit, limit), method="bounded")
-    return float(math.exp(found.x))
+    return speaker_interval(ece, predictions.speaker_keys)
+
+
+def calibration_figures(
+    predictions: Predictions, before: Predictions | None, temperature: float | None
+) -> dict[str, Any]:
+    """Calibration error and bins, JSON-ready.
+
+    Args:
+        predictions: as the model says.
+        before: as it would say without its temperature; None where it has none.
+        temperature: of the model.
+    """
+    figures = {"max_ece": MAX_ECE, "temperature": temperature, "after": _of(predictions)}
+    return {**figures, "before": None if before is None else _of(before)}
+
+
+def _of(predictions: Predictions) -> dict[str, Any]:
+    bins = reliability(predictions.truth, predictions.posteriors)
+    interval = ece_interval(predictions)
+    return {
+        "ece": bins.ece,
+        "ece_interval": None if interval is None else list(interval),
+        "reliability": bins_of(bins),
+    }
+
+
+def bins_of(bins: Reliability) -> dict[str, list[float | None]]:
+    """The bins, JSON-ready; None where one is empty."""
+    return {
+        "edges": bins.edges.tolist(),
+        "clips": bins.n_clips.tolist(),
+        "confidence": [None if np.isnan(value) else float(value) for value in bins.confidence],
+        "accuracy": [None if np.isnan(value) else float(value) for value in bins.accuracy],
+    }

@@ -1,4 +1,4 @@
-"""The honest figures of a model file: test speakers' clips through the daemon's own path, at several levels.
+"""The honest figures of a model file: test speakers' clips through the daemon's own path, as recorded and changed.
 
 No TensorFlow here: it and the small interpreter do not get on within one process. What needs both, parity, is asked of
 `trainer.parity` in a process of its own.
@@ -17,47 +17,42 @@ import numpy as np
 
 from monitor.errors import ModelError, NoInputError
 from monitor.model import EmotionModel
-from trainer.audio import read_clip
+from trainer.calibration import calibration_figures, without_temperature
+from trainer.conditions import LEVELS as CONDITIONS
+from trainer.conditions import LEVELS_DBFS, ORIGINAL, open_conditions
 from trainer.corpora import find
+from trainer.evaluationpictures import draw_evaluation
+from trainer.evaluationtables import tables_of
+from trainer.figures import figures_by, figures_of
+from trainer.invariances import figures_under, level_spread
+from trainer.judging import judge, predictions_of
 from trainer.labels import label_scheme
-from trainer.metrics import NO_ANSWER, agreement, score
-from trainer.runs import versions, write_arrays, write_json
-from trainer.speech import at_level
-from trainer.streaming import Listener
+from trainer.runs import RECORDINGS_HELD_OUT, versions, write_arrays, write_json
+from trainer.selective import selective_figures
 from trainer.subprocesses import run_module
-from trainer.tables import confusion_table, score_table
-from trainer.workers import mapped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from monitor.card import ModelCard
+    from trainer.conditions import Condition
     from trainer.corpora import Utterance
+    from trainer.figures import Predictions
+    from trainer.judging import JudgedClip
     from trainer.labels import LabelScheme
-    from trainer.streaming import HeardClip
 
-ORIGINAL = "original"
+__all__ = ["CONDITIONS", "LEVELS_DBFS", "ORIGINAL", "RESULT", "evaluate_file", "evaluation_of", "level_spread"]
+
 Speakers = Literal["test", "validation"]
-LEVELS_DBFS = (-50, -35, -20, -10)
-"""Speech levels (see `trainer.speech.speech_level`): a whisper across the room to a shout into the microphone."""
-CONDITIONS = (ORIGINAL, *map(str, LEVELS_DBFS))
 RESULT = "evaluation.json"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class JudgedClip:
-    """What the daemon made of one clip."""
-
-    predicted: tuple[int, ...]
-    """Number of the label with the highest mean posterior, one a condition; `NO_ANSWER` where it heard no speech."""
-    heard: HeardClip
-    """At the original level."""
+TEMPERATURE = "temperature"
+"""Key of a card's provenance: what the network's logits are divided by in its graph; absent without calibration."""
 
 
 def evaluate_file(path: Path, network: Path | None, root: Path, out: Path, speakers: Speakers = "test") -> int:
-    """Judge the model file at `path`, print the tables and write `evaluation.json` into `out`.
+    """Judge the model file at `path`, print the tables, write `evaluation.json` and the pictures into `out`.
 
     Raises:
         MonitorError: the model is refused, or none of the speakers is there.
@@ -65,8 +60,9 @@ def evaluate_file(path: Path, network: Path | None, root: Path, out: Path, speak
     result = evaluation_of(path, network or path.with_suffix(".keras"), root, speakers)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RESULT, result)
+    pictures = draw_evaluation(result, out)
     print(tables_of(result))
-    print(f"{out / RESULT}: written")
+    print(f"{out / RESULT}: written, with {', '.join(picture.name for picture in pictures)}")
     return 0
 
 
@@ -86,7 +82,10 @@ def evaluation_of(path: Path, network: Path, root: Path, speakers: Speakers = "t
     model = EmotionModel.load(path)
     scheme = label_scheme(str(model.card.provenance.get("label_scheme", "emotion-7")))
     utterances = unheard_utterances(model.card, scheme, root, speakers)
-    judged = list(mapped(_judge, utterances, f"{speakers} clips", setup=_open_worker, setup_args=(path,)))
+    conditions = open_conditions(root)
+    judged = judge(path, utterances, root, tuple(conditions), f"{speakers} clips")
+    heard = _Heard(utterances, judged, scheme, tuple(conditions))
+    chosen = _validation(path, model.card, scheme, root) if speakers == "test" else None
     return {
         "model": model.card.name,
         "identity": model.identity,
@@ -98,7 +97,12 @@ def evaluation_of(path: Path, network: Path, root: Path, speakers: Speakers = "t
         "protocol": "each clip as one stream through the daemon's pipeline; mean posterior of its windows, weighed by "
         "the speech in them; no window is a wrong answer; speakers never heard in training",
         "versions": versions(),
-        "corpora": _corpora(utterances, judged, scheme),
+        "conditions": _conditions(conditions),
+        "recordings_held_out": bool(model.card.provenance.get(RECORDINGS_HELD_OUT)),
+        "corpora": heard.corpora(),
+        "all": heard.together(),
+        "calibration": heard.calibration(_temperature(model.card)),
+        "selective": selective_figures(heard.answers()[ORIGINAL], chosen),
         "parity": _parity(network, utterances, judged, model.card) if network.is_file() else None,
     }
 
@@ -130,76 +134,78 @@ def unheard_utterances(card: ModelCard, scheme: LabelScheme, root: Path, part: S
     return found
 
 
-def level_spread(levels: dict[str, dict[str, Any]]) -> float:
-    """Highest less lowest UAR over the clips as recorded and at the speech levels, in points (0-100)."""
-    uar = [levels[condition]["uar"] for condition in CONDITIONS]
-    return float(100 * (max(uar) - min(uar)))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Heard:
+    """All clips with what was made of them."""
 
+    utterances: Sequence[Utterance]
+    judged: Sequence[JudgedClip]
+    scheme: LabelScheme
+    conditions: tuple[str, ...]
 
-def tables_of(result: dict[str, Any]) -> str:
-    """The figures for people."""
-    title = (
-        f"{result['identity']} ({result['quantisation']}), {result['speakers']} speakers, UAR in %; "
-        "in brackets, % of the answers that another level changes"
-    )
-    parts = [title, score_table(result, CONDITIONS)]
-    for corpus, figures in result["corpora"].items():
-        parts += [f"{corpus}, original level, rows truth", confusion_table(figures["confusion"], result["labels"])]
-    parity = result["parity"]
-    if parity:
-        parts.append(
-            f"parity over {parity['clips']} clips: Keras = TFLite on {parity['keras_tflite_clips']:.2%} of clips "
-            f"(posteriors differ by {parity['max_difference']:.1g} at most), "
-            f"batch features = streaming on {parity['batch_streaming_clips']:.2%}"
-        )
-    return "\n\n".join(parts)
-
-
-_worker: list[tuple[Listener, EmotionModel]] = []
-"""The worker process' own; set once by `_open_worker`."""
-
-
-def _open_worker(path: Path) -> None:
-    model = EmotionModel.load(path)
-    _worker[:] = [(Listener(model), model)]
-
-
-def _judge(utterance: Utterance) -> JudgedClip:
-    listener, _ = _worker[0]
-    samples = read_clip(utterance.path, listener.rate_hz)
-    heard = listener.hear(samples)
-    others = [listener.hear(at_level(samples, level, listener.rate_hz)) for level in LEVELS_DBFS]
-    return JudgedClip(tuple(_best(clip) for clip in (heard, *others)), heard)
-
-
-def _best(clip: HeardClip) -> int:
-    mean = clip.mean_posteriors
-    return NO_ANSWER if mean is None else int(mean.argmax())
-
-
-def _corpora(utterances: Sequence[Utterance], judged: Sequence[JudgedClip], scheme: LabelScheme) -> dict[str, Any]:
-    figures = {}
-    for corpus in dict.fromkeys(utterance.corpus for utterance in utterances):
-        pairs = [(u, j) for u, j in zip(utterances, judged, strict=True) if u.corpus == corpus]
-        truth = [scheme.labels.index(scheme.label_of(u.emotion, u.gender) or "") for u, _ in pairs]
-        scores = [score(truth, [j.predicted[i] for _, j in pairs], len(scheme.labels)) for i in range(len(CONDITIONS))]
-        levels = {
-            condition: {
-                "uar": s.uar,
-                "war": s.war,
-                "clips": s.n_clips,
-                "unanswered": s.n_unanswered,
-                "changed": 1 - agreement([j.predicted[0] for _, j in pairs], [j.predicted[i] for _, j in pairs]),
-            }
-            for i, (condition, s) in enumerate(zip(CONDITIONS, scores, strict=True))
+    def answers(self, corpus: str | None = None) -> dict[str, Predictions]:
+        """`original` and each condition to the answers, to all clips or to those of one corpus."""
+        pairs = [(u, j) for u, j in zip(self.utterances, self.judged, strict=True) if corpus in (None, u.corpus)]
+        utterances = [u for u, _ in pairs]
+        posteriors = np.array([j.posteriors for _, j in pairs])
+        return {
+            name: predictions_of(utterances, self.scheme, posteriors[:, i])
+            for i, name in enumerate((ORIGINAL, *self.conditions))
         }
-        figures[corpus] = {
-            "speakers": sorted({u.speaker for u, _ in pairs}),
-            "levels": levels,
-            "level_spread_points": level_spread(levels),
-            "confusion": scores[0].confusion.tolist(),
+
+    def corpora(self) -> dict[str, dict[str, Any]]:
+        """Figures of each corpus, in the order of the clips."""
+        languages = {u.corpus: u.language for u in self.utterances}
+        return {
+            corpus: {"language": language, **figures_under(self.answers(corpus))}
+            for corpus, language in languages.items()
         }
-    return figures
+
+    def together(self) -> dict[str, Any]:
+        """Figures of all clips, by language and by speaker too."""
+        answers = self.answers()
+        return {
+            **figures_under(answers),
+            "per_language": figures_by(answers[ORIGINAL], [u.language for u in self.utterances]),
+            "per_speaker": figures_of(answers[ORIGINAL])["per_speaker"],
+        }
+
+    def calibration(self, temperature: float | None) -> dict[str, Any]:
+        """Calibration of the clips as recorded, and what it would be without the temperature."""
+        before = None
+        if temperature is not None:
+            means = np.array([_mean_without(clip, temperature) for clip in self.judged])
+            before = predictions_of(self.utterances, self.scheme, means)
+        return calibration_figures(self.answers()[ORIGINAL], before, temperature)
+
+
+def _mean_without(clip: JudgedClip, temperature: float) -> NDArray[np.float64]:
+    """Mean posteriors of a clip as recorded, float64 (labels,), the temperature of each window taken back."""
+    heard = clip.heard
+    if not len(heard.posteriors):
+        return np.zeros(clip.posteriors.shape[1])
+    restored = without_temperature(heard.posteriors, temperature)
+    mean: NDArray[np.float64] = np.average(restored, axis=0, weights=heard.speech_ratios)
+    return mean
+
+
+def _temperature(card: ModelCard) -> float | None:
+    found = card.provenance.get(TEMPERATURE)
+    return None if found is None else float(found)
+
+
+def _conditions(conditions: Mapping[str, Condition]) -> dict[str, dict[str, Any]]:
+    return {name: {"about": one.about, "bound_points": one.bound_points} for name, one in conditions.items()}
+
+
+def _validation(path: Path, card: ModelCard, scheme: LabelScheme, root: Path) -> Predictions | None:
+    """The answers to the validation speakers as recorded, by whom thresholds are chosen; None where none is here."""
+    try:
+        utterances = unheard_utterances(card, scheme, root, "validation")
+    except (ModelError, NoInputError):
+        return None
+    judged = judge(path, utterances, root, (), "validation clips")
+    return predictions_of(utterances, scheme, np.array([clip.posteriors[0] for clip in judged]))
 
 
 def _parity(

@@ -14,10 +14,13 @@ import msgspec
 from monitor.card import Metric, read_model_file, write_model_file
 from monitor.errors import ConfigError, NoInputError
 from monitor.model import EmotionModel
-from trainer.evaluation import CONDITIONS, ORIGINAL, RESULT, evaluation_of, tables_of
+from trainer.conditions import LEVELS, ORIGINAL
+from trainer.evaluation import RESULT, evaluation_of
+from trainer.evaluationpictures import draw_evaluation
+from trainer.evaluationtables import tables_of
 from trainer.forms import FORMS, Measured, Workshop, forms_table, machine
 from trainer.material import gather
-from trainer.modelcard import markdown
+from trainer.modelcard import PICTURES, markdown
 from trainer.recipe import Recipe
 from trainer.runs import RunFolder, write_json
 
@@ -37,7 +40,7 @@ def export_run(folder: Path, root: Path, out: Path, models: Path) -> int:
         folder: of the run.
         root: data directory.
         out: gets all forms and the figures.
-        models: gets `NAME.tflite`, `NAME.keras` and `MODEL_CARD.md`.
+        models: gets `NAME.tflite`, `NAME.keras`, `MODEL_CARD.md` and its pictures.
 
     Raises:
         MonitorError: the run is not finished, corpora are missing, or a step failed.
@@ -84,13 +87,17 @@ def _ship(made: Path, shipped: Path, result: dict[str, Any], measured: Sequence[
     (shipped.parent / "MODEL_CARD.md").write_text(
         markdown(card, identity, result, forms_table(measured)), encoding="utf-8"
     )
-    print(f"{shipped}: {identity} written, with its network and MODEL_CARD.md")
+    pictures = shipped.parent / PICTURES
+    pictures.mkdir(exist_ok=True)
+    draw_evaluation(result, pictures)
+    print(f"{shipped}: {identity} written, with its network, MODEL_CARD.md and {PICTURES}")
 
 
 def _metrics(result: dict[str, Any], chosen: Measured, shipped: Path) -> tuple[Metric, ...]:
     """The figures that travel inside the model file."""
     evaluate, export = f"ser-train evaluate models/{shipped.name}", f"ser-train export runs/{shipped.stem}"
     metrics = [metric for corpus in result["corpora"] for metric in _corpus_metrics(corpus, result, evaluate)]
+    metrics += _confidence_metrics(result, evaluate)
     if result["parity"]:
         parity = result["parity"]
         same, clips = round(parity["keras_tflite_clips"], 4), f"{parity['clips']} test clips"
@@ -106,8 +113,25 @@ def _corpus_metrics(corpus: str, result: dict[str, Any], command: str) -> list[M
     figures = result["corpora"][corpus]
     levels = figures["levels"]
     on = f"{corpus}, speakers {' '.join(figures['speakers'])}, {levels[ORIGINAL]['clips']} clips"
-    where = {name: on if name == ORIGINAL else f"{on}, speech at {name} dBFS" for name in CONDITIONS}
-    uar = [
-        Metric(name="uar", value=round(levels[name]["uar"], 4), on=where[name], command=command) for name in CONDITIONS
+    where = {name: on if name == ORIGINAL else f"{on}, speech at {name} dBFS" for name in LEVELS}
+    uar = [Metric(name="uar", value=round(levels[name]["uar"], 4), on=where[name], command=command) for name in LEVELS]
+    world = [
+        Metric(name="uar_changed", value=round(one["uar"], 4), on=f"{on}, {name}", command=command)
+        for name, one in figures["world"].items()
     ]
-    return [*uar, Metric(name="war", value=round(levels[ORIGINAL]["war"], 4), on=on, command=command)]
+    return [*uar, *world, Metric(name="war", value=round(levels[ORIGINAL]["war"], 4), on=on, command=command)]
+
+
+def _confidence_metrics(result: dict[str, Any], command: str) -> list[Metric]:
+    """Calibration, and the threshold above which answers are right often enough."""
+    on = f"{result['all']['levels'][ORIGINAL]['clips']} test clips"
+    after, chosen = result["calibration"]["after"], result["selective"]["chosen"]
+    metrics = [Metric(name="ece", value=round(after["ece"], 4), on=on, command=command)]
+    if chosen is not None:
+        above = f"{on}, confidence {chosen['threshold']:.2f} or more, chosen on the validation speakers"
+        metrics += [
+            Metric(name=f"selective_{name}", value=round(chosen[name], 4), on=above, command=command)
+            for name in ("coverage", "accuracy")
+            if chosen[name] is not None
+        ]
+    return metrics

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from monitor.errors import ConfigError, NoInputError, RefusedError
+from trainer.calibration import bins_of
 from trainer.metrics import COVERAGE, NO_ANSWER, macro_f1, reliability, score, uar_interval
 from trainer.runs import write_arrays
 
@@ -209,20 +210,32 @@ def figures_of(predictions: Predictions) -> dict[str, Any]:
         **_overall(predictions),
         "labels": list(predictions.labels),
         "confusion": confusion.tolist(),
-        "recall": _recalls(confusion, predictions.labels),
+        "recall": recalls(confusion, predictions.labels),
         "ece": bins.ece,
-        "reliability": {
-            "edges": bins.edges.tolist(),
-            "clips": bins.n_clips.tolist(),
-            "confidence": _without_nan(bins.confidence),
-            "accuracy": _without_nan(bins.accuracy),
-        },
+        "reliability": bins_of(bins),
         "interval": {"coverage": COVERAGE, "of": "uar", "over": "speakers"},
-        "per_corpus": {name: _overall(part) for name, part in _parts(predictions, predictions.corpus)},
-        "per_gender": {name: _overall(part) for name, part in _parts(predictions, _gender_names(predictions))},
+        "per_corpus": figures_by(predictions, predictions.corpus),
+        "per_gender": figures_by(predictions, gender_names(predictions)),
         "per_speaker": {name: _of_speaker(part) for name, part in _parts(predictions, predictions.speaker_keys)},
         "per_fold": _per_fold(predictions),
     }
+
+
+def figures_by(predictions: Predictions, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The overall figures of the clips with the same key, in the order of the keys; one key a clip."""
+    return {name: _overall(part) for name, part in _parts(predictions, keys)}
+
+
+def gender_names(predictions: Predictions) -> list[str]:
+    """Gender of each clip's speaker, in words."""
+    full = {"f": "female", "m": "male"}
+    return [full.get(gender, gender or UNKNOWN) for gender in predictions.genders]
+
+
+def recalls(confusion: NDArray[np.int64], labels: Sequence[str]) -> dict[str, float | None]:
+    """Share of each label's clips that is recognised, 0-1; None where a label does not occur."""
+    clips = confusion.sum(axis=1)
+    return {label: float(confusion[i, i] / clips[i]) if clips[i] else None for i, label in enumerate(labels)}
 
 
 def _overall(predictions: Predictions) -> dict[str, Any]:
@@ -241,7 +254,7 @@ def _plain(predictions: Predictions) -> dict[str, Any]:
 
 
 def _of_speaker(predictions: Predictions) -> dict[str, Any]:
-    return {**_plain(predictions), "gender": _gender_names(predictions)[0]}
+    return {**_plain(predictions), "gender": gender_names(predictions)[0]}
 
 
 def _per_fold(predictions: Predictions) -> dict[str, Any]:
@@ -256,23 +269,8 @@ def _parts(predictions: Predictions, keys: Sequence[str]) -> list[tuple[str, Pre
     return [(str(key), predictions.of(values == key)) for key in np.unique(values)]
 
 
-def _gender_names(predictions: Predictions) -> list[str]:
-    full = {"f": "female", "m": "male"}
-    return [full.get(gender, gender or UNKNOWN) for gender in predictions.genders]
-
-
 def _confusion(predictions: Predictions) -> NDArray[np.int64]:
     return score(predictions.truth, predictions.predicted, len(predictions.labels)).confusion
-
-
-def _recalls(confusion: NDArray[np.int64], labels: Sequence[str]) -> dict[str, float | None]:
-    clips = confusion.sum(axis=1)
-    return {label: float(confusion[i, i] / clips[i]) if clips[i] else None for i, label in enumerate(labels)}
-
-
-def _without_nan(values: NDArray[np.float64]) -> list[float | None]:
-    """JSON has no word for what is not a number."""
-    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def _halves(label: str) -> tuple[str, str]:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trainer.evaluation import CONDITIONS
+from trainer.conditions import LEVELS
+from trainer.evaluationpictures import PICTURES as SHOWN
+from trainer.evaluationtables import (
+    calibration_words,
+    condition_table,
+    coverage_table,
+    gender_table,
+    language_table,
+    recall_table,
+    threshold_words,
+)
 from trainer.labels import AFFECT_CITATION
+from trainer.shortcomings import MIN_RECALL, MIN_UAR, parts_of, shortcomings
 from trainer.tables import confusion_table, score_table, table
 
 if TYPE_CHECKING:
     from monitor.card import ModelCard
 
+PICTURES = "pictures"
+"""Folder of the card's pictures, beside it."""
 NOTICE = (
     "Emotion is inferred from how a voice sounds; it is not a reading of what someone feels. Trained and tested on "
     "acted speech only. Tell the people who are listened to. In the EU, inferring emotions at work and in education is "
@@ -34,7 +47,12 @@ def markdown(card: ModelCard, identity: str, result: dict[str, Any], forms: str)
         _what(card, identity),
         _speakers(card),
         _figures(card, result),
-        _parity(result),
+        _conditions(card, result),
+        _people(card, result),
+        _confusion(card, result),
+        _confidence(card, result),
+        _shortcomings(card, result),
+        _parity(card, result),
         _forms(card, forms),
         _licences(card),
         _provenance(card),
@@ -77,16 +95,85 @@ def _figures(card: ModelCard, result: dict[str, Any]) -> str:
         f"Test speakers: {result['protocol']}. UAR (unweighted average recall) in %; speech is brought to the level "
         "named, with the rounding and clipping of 16 bits; in brackets, the share of answers that this changes, in %; "
         "spread is the highest less the lowest UAR, as recorded included, in points. "
-        f"`ser-train evaluate models/{card.name}.tflite` prints:"
+        f"{_command(card)} prints this and all that follows, and draws the pictures:"
     )
-    parts = ["## How well it recognises", about, score_table(result, CONDITIONS)]
-    for corpus, figures in result["corpora"].items():
-        counts = confusion_table(figures["confusion"], result["labels"])
-        parts += [f"{corpus}, clips at the original level, rows truth, columns answer:", counts]
+    return "\n\n".join(["## How well it recognises", about, score_table(parts_of(result), LEVELS)])
+
+
+def _conditions(card: ModelCard, result: dict[str, Any]) -> str:
+    done = "\n".join(f"- {name}: {one['about']}" for name, one in result["conditions"].items() if name not in LEVELS)
+    about = (
+        f"The same clips, changed. {_recordings(result)} Loss is UAR as recorded less UAR changed, in points, beside "
+        "what was wanted; intervals are 95 % bootstraps over speakers, losses paired. Of two speakers they say little, "
+        f"and of one nothing. {_command(card)}:"
+    )
+    parts = ["## Loudness, noise, rooms, lines", about, done, _picture("conditions")]
+    for name, figures in parts_of(result).items():
+        parts += [f"{name}:", condition_table(result, figures)]
     return "\n\n".join(parts)
 
 
-def _parity(result: dict[str, Any]) -> str:
+def _people(card: ModelCard, result: dict[str, Any]) -> str:
+    parts = ["## By gender and by language", f"Clips as recorded. {_command(card)}:", gender_table(result)]
+    return "\n\n".join([*parts, language_table(result), _picture("speakers")])
+
+
+def _confusion(card: ModelCard, result: dict[str, Any]) -> str:
+    parts = ["## What is taken for what", f"Recall in %, clips as recorded. {_command(card)}:", recall_table(result)]
+    parts.append(_picture("confusion"))
+    for corpus, figures in result["corpora"].items():
+        counts = confusion_table(figures["confusion"], result["labels"])
+        parts += [f"{corpus}, clips at the original level, rows truth, columns answer:", counts]
+        if len(result["corpora"]) > 1:
+            parts.append(_picture("confusion", corpus))
+    return "\n\n".join(parts)
+
+
+def _confidence(card: ModelCard, result: dict[str, Any]) -> str:
+    about = (
+        "Confidence is the highest posterior of a clip, the mean of its windows; the monitor's `min_confidence` is "
+        f"compared with a mean over the last seconds instead, which moves more. {_command(card)}:"
+    )
+    return "\n\n".join(
+        [
+            "## How far its confidence can be believed",
+            about,
+            calibration_words(result),
+            _picture("reliability"),
+            coverage_table(result),
+            threshold_words(result).replace("\n", "  \n"),
+            _picture("coverage"),
+        ]
+    )
+
+
+def _shortcomings(card: ModelCard, result: dict[str, Any]) -> str:
+    found = shortcomings(result) or ["nothing below the limits of this section"]
+    about = (
+        f"Labels with less than {100 * MIN_RECALL:.0f} % recall, corpora, languages and genders below "
+        f"{100 * MIN_UAR:.0f} % UAR, conditions that cost more than was wanted, confidence that cannot be believed. "
+        f"{_command(card)} prints the list. All of it is acted speech; other languages, children, several voices at "
+        "once and emotion that nobody plays were not tested."
+    )
+    return "\n\n".join(["## What it can not do", about, "\n".join(f"- {line}" for line in found)])
+
+
+def _recordings(result: dict[str, Any]) -> str:
+    if result["recordings_held_out"]:
+        return "Noise and rooms are recordings that it was not trained with."
+    return "Noise and rooms are recordings that it may have been trained with."
+
+
+def _command(card: ModelCard) -> str:
+    return f"`ser-train evaluate models/{card.name}.tflite`"
+
+
+def _picture(name: str, corpus: str = "") -> str:
+    words = SHOWN[name][0].upper() + SHOWN[name][1:]
+    return f"![{words}{f', {corpus}' if corpus else ''}]({PICTURES}/{name}{f'-{corpus}' if corpus else ''}.png)"
+
+
+def _parity(card: ModelCard, result: dict[str, Any]) -> str:
     parity = result["parity"]
     if not parity:
         return ""
@@ -95,7 +182,8 @@ def _parity(result: dict[str, Any]) -> str:
         f"Over {parity['clips']} test clips ({parity['windows']} windows): Keras and TFLite give the same label for "
         f"{parity['keras_tflite_clips']:.2%} of the clips and {parity['keras_tflite_windows']:.2%} of the windows "
         f"(posteriors differ by at most {parity['max_difference']:.1g}); Keras on features that python_speech_features "
-        f"computes of the whole clip and the stream agree on {parity['batch_streaming_clips']:.2%} of the clips."
+        f"computes of the whole clip and the stream agree on {parity['batch_streaming_clips']:.2%} of the clips "
+        f"({_command(card)})."
     )
 
 

@@ -47,7 +47,7 @@ def deployed(body: Any, recipe: Recipe, temperature: float = 1.0) -> Any:
     Args:
         body: of `trained`.
         recipe: gives shapes and front-end.
-        temperature: logits are divided by it; see `trainer.calibration`.
+        temperature: logits are divided by it; see `trainer.temperature`.
 
     Returns:
         A network from features, float32 (batch, frames, coefficients), to posteriors (batch, outputs).

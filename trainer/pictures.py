@@ -14,6 +14,8 @@ from trainer.augment import CLIP, clip_chain
 from trainer.compare import METRIC, systems_of
 from trainer.compare import RESULT as COMPARISON
 from trainer.crossval import present
+from trainer.evaluation import RESULT as EVALUATION
+from trainer.evaluationpictures import inputs_of as evaluation_inputs
 from trainer.figures import joined, read_predictions
 from trainer.labels import label_scheme
 from trainer.material import labelled
@@ -197,7 +199,20 @@ def _comparison(wanted: Wanted) -> dict[str, Any]:
     return {"systems": systems_of(rows), "metric": METRIC}
 
 
+def _evaluated(name: str) -> Callable[[Wanted], dict[str, Any]]:
+    return lambda wanted: evaluation_inputs(name, _evaluation(wanted))
+
+
+def _evaluation(wanted: Wanted) -> dict[str, Any]:
+    path = _one(wanted, _EVALUATION) / EVALUATION
+    if not path.is_file():
+        raise NoInputError(f"{path}: no such file; make it with ser-train evaluate")
+    result: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+    return result
+
+
 _CLIPS = "recordings, or the recipe's corpora: one clip a label"
+_EVALUATION = "the folder of ser-train evaluate"
 _RUN = "the folder of a run on clips or of a cross-validation"
 _OF: Mapping[str, tuple[Callable[[Wanted], dict[str, Any]], str]] = {
     "classes": (_classes, "the recipe's corpora"),
@@ -216,6 +231,8 @@ _OF: Mapping[str, tuple[Callable[[Wanted], dict[str, Any]], str]] = {
     "speakers": (_answers("speakers"), _RUN),
     "comparison": (_comparison, "the folder of ser-train compare"),
     "stream": (_stream, "ser-train evaluate --stream"),
+    "coverage": (_evaluated("coverage"), _EVALUATION),
+    "conditions": (_evaluated("conditions"), _EVALUATION),
 }
 """Plot to the function that fetches its inputs, and what it is drawn of."""
 

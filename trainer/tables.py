@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -16,10 +16,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(_line(cells, widths) for cells in (lines[0], rule, *lines[1:]))
 
 
-def score_table(result: dict[str, Any], conditions: Sequence[str]) -> str:
-    """UAR in % of each corpus under each condition (and of changed answers), its spread; WAR and unanswered clips."""
+def score_table(corpora: Mapping[str, Any], conditions: Sequence[str]) -> str:
+    """UAR in % of each corpus at each level (and of changed answers), its spread; WAR and unanswered clips."""
     head = ["corpus", "clips", *(_condition(name) for name in conditions), "spread", "WAR", "unanswered"]
-    return table(head, [_score_row(corpus, figures, conditions) for corpus, figures in result["corpora"].items()])
+    return table(head, [_score_row(corpus, figures, conditions) for corpus, figures in corpora.items()])
 
 
 def confusion_table(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
@@ -28,7 +28,7 @@ def confusion_table(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -
     return table(["", *labels, "none"], [[label, *map(str, counts)] for label, counts in rows if sum(counts)])
 
 
-def _score_row(corpus: str, figures: dict[str, Any], conditions: Sequence[str]) -> list[str]:
+def _score_row(corpus: str, figures: Mapping[str, Any], conditions: Sequence[str]) -> list[str]:
     levels = figures["levels"]
     first = levels[conditions[0]]
     return [

@@ -18,11 +18,11 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from trainer import network
-from trainer.calibration import AnsweredWindows, fitted_temperature
 from trainer.labels import label_scheme
 from trainer.material import labels_of
 from trainer.metrics import NO_ANSWER, score
 from trainer.runs import write_arrays, write_json
+from trainer.temperature import AnsweredWindows, fitted_temperature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -1,57 +1,70 @@
-from dataclasses import replace
+"""Temperature taken back, and calibration with it and without."""
 
 import numpy as np
 import pytest
-from scipy.special import softmax
 
-from trainer.calibration import AnsweredWindows, fitted_temperature
+from trainer.calibration import calibration_figures, ece_interval, without_temperature
+from trainer.figures import Predictions
+from trainer.metrics import reliability
 
-N_LABELS = 5
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
-def answered(temperature, *, n_clips=4000, n_windows=3, n_silent=0, clip_weights=None):
-    """Clips whose true labels are as likely as their posteriors say, behind logits that are `temperature` too sure."""
-    rng = np.random.default_rng(3)
-    logits = rng.normal(0, 1.5, (n_clips, N_LABELS))
-    truth = np.array([rng.choice(N_LABELS, p=p) for p in softmax(logits, axis=1)])
-    of_windows = np.repeat(logits * temperature, n_windows, axis=0)[:, None, :]
-    return AnsweredWindows(
-        np.concatenate([of_windows, of_windows], axis=1).astype(np.float32),
-        np.repeat(np.arange(n_clips), n_windows),
-        np.tile(np.linspace(0.2, 1.0, n_windows), n_clips),
-        N_LABELS,
-        np.concatenate([truth, np.zeros(n_silent, np.int64)]),
-        np.ones(n_clips + n_silent) if clip_weights is None else clip_weights,
+def predictions(truth, posteriors, n_speakers=10):
+    n, labels = posteriors.shape
+    return Predictions(
+        names=tuple(f"A/{i}" for i in range(n)),
+        corpus=("A",) * n,
+        speakers=tuple(str(i % n_speakers) for i in range(n)),
+        genders=("",) * n,
+        truth=truth,
+        posteriors=posteriors,
+        labels=tuple(f"l{i}" for i in range(labels)),
     )
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_the_temperature_that_made_them_too_sure_is_found(temperature):
-    assert fitted_temperature(answered(temperature)) == pytest.approx(temperature, rel=0.06)
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 1.7])
+def test_the_temperature_can_be_taken_back(temperature):
+    logits = 3 * np.random.default_rng(0).standard_normal((50, 7))
+    scaled = softmax(logits / temperature).astype(np.float32)
+    np.testing.assert_allclose(without_temperature(scaled, temperature), softmax(logits), atol=1e-5)
 
 
-def test_clips_without_a_window_do_not_count():
-    assert fitted_temperature(answered(2.0, n_silent=3000)) == pytest.approx(fitted_temperature(answered(2.0)))
+def test_certainty_bears_it():
+    np.testing.assert_allclose(without_temperature(np.array([[1.0, 0.0]]), 2.0), [[1.0, 0.0]], atol=1e-9)
 
 
-def test_clips_count_by_their_weights():
-    right, wrong = answered(1.0, n_clips=300), answered(1.0, n_clips=300)
-    other = (wrong.truth + 1) % N_LABELS
-    both = AnsweredWindows(
-        np.concatenate([right.logits, wrong.logits]),
-        np.concatenate([right.clip, wrong.clip + 300]),
-        np.concatenate([right.weights, wrong.weights]),
-        N_LABELS,
-        np.concatenate([right.truth, other]),
-        np.repeat([1.0, 0.0], 300),
-    )
-    assert fitted_temperature(both) == pytest.approx(fitted_temperature(right))
-    assert fitted_temperature(replace(both, clip_weights=np.ones(600))) > 1.5
+@pytest.fixture(scope="module")
+def calibrated():
+    rng = np.random.default_rng(1)
+    posteriors = rng.dirichlet([0.5] * 4, 3000)
+    return predictions(np.array([rng.choice(4, p=p) for p in posteriors]), posteriors)
 
 
-def test_posteriors_are_means_of_members_and_windows():
-    logits = np.array([[[2.0, 0.0], [0.0, 0.0]], [[0.0, 4.0], [0.0, 0.0]]], np.float32)
-    one = AnsweredWindows(logits, np.array([1, 1]), np.array([3.0, 1.0]), 2, np.array([0, 0]), np.ones(2))
-    sure, surer = 1 / (1 + np.exp(-1.0)), 1 / (1 + np.exp(-2.0))
-    first = (3 * (sure + 0.5) / 2 + (1 - surer + 0.5) / 2) / 4
-    np.testing.assert_allclose(one.posteriors(2.0), [[0, 0], [first, 1 - first]])
+def test_the_temperature_shows_in_the_calibration_error(calibrated):
+    boasting = predictions(calibrated.truth, without_temperature(calibrated.posteriors, 3.0))
+    figures = calibration_figures(calibrated, boasting, 3.0)
+    assert figures["after"]["ece"] < 0.03
+    assert figures["before"]["ece"] > 0.1
+    assert figures["temperature"] == 3.0
+    assert sum(figures["after"]["reliability"]["clips"]) == 3000
+    assert calibration_figures(calibrated, None, None)["before"] is None
+
+
+def test_the_interval_is_of_the_same_error(calibrated):
+    """One draw in which every clip counts once is the figure itself; so the interval is near it."""
+    error = reliability(calibrated.truth, calibrated.posteriors).ece
+    low, high = ece_interval(calibrated)
+    assert low - 0.01 < error < high
+    assert high - low < 0.05
+    everyone_alike = predictions(np.zeros(20, int), np.tile([[0.75, 0.25]], (20, 1)))
+    assert ece_interval(everyone_alike) == (pytest.approx(0.25), pytest.approx(0.25))
+
+
+def test_one_speaker_gives_no_interval(calibrated):
+    alone = predictions(calibrated.truth[:50], calibrated.posteriors[:50], 1)
+    assert ece_interval(alone) is None
+    assert calibration_figures(alone, None, None)["after"]["ece_interval"] is None

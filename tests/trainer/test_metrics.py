@@ -9,9 +9,11 @@ from trainer.metrics import (
     agreement,
     clip_averages,
     clip_predictions,
+    loss_interval,
     macro_f1,
     reliability,
     score,
+    speaker_interval,
     uar_interval,
 )
 from trainer.tables import confusion_table, table
@@ -151,3 +153,39 @@ def test_a_label_that_only_one_speaker_has_is_bearable():
     truth, predicted, speakers = [0, 0, 1, 1], [0, 0, 0, 1], ["a", "b", "b", "b"]
     low, high = uar_interval(truth, predicted, speakers)
     assert 0.5 <= low <= high <= 1.0
+
+
+def test_a_loss_that_every_speaker_shares_is_certain_however_they_differ():
+    rng = np.random.default_rng(3)
+    speakers = np.repeat([f"s{i}" for i in range(8)], 20)
+    truth = np.tile([0, 1], 80)
+    before = np.where(rng.random(160) < np.repeat(rng.uniform(0.4, 1.0, 8), 20), truth, 1 - truth)
+    assert loss_interval(truth, before, before, speakers) == (0.0, 0.0)
+    after = before.copy()
+    after[::20], after[1::20] = NO_ANSWER, NO_ANSWER
+    low, high = loss_interval(truth, before, after, speakers)
+    apart = [uar_interval(truth, answers, speakers) for answers in (before, after)]
+    assert high - low < 0.7 * min(above - below for below, above in apart)
+
+
+def test_losses_agree_with_a_plain_paired_bootstrap():
+    rng = np.random.default_rng(4)
+    speakers, truth = np.repeat(np.arange(8), 12), rng.integers(0, 3, 96)
+    before, after = (np.where(rng.random(96) < share, truth, NO_ANSWER) for share in (0.8, 0.5))
+    draws = []
+    for _ in range(400):
+        clips = np.concatenate([np.flatnonzero(speakers == s) for s in rng.integers(0, 8, 8)])
+        draws.append(score(truth[clips], before[clips], 3).uar - score(truth[clips], after[clips], 3).uar)
+    found = loss_interval(truth, before, after, list(map(str, speakers)))
+    np.testing.assert_allclose(found, np.percentile(draws, [2.5, 97.5]), atol=0.03)
+    assert loss_interval([0, 1], [0, 1], [0, 0], ["s", "s"]) is None
+
+
+def test_an_interval_of_any_figure_is_that_of_the_recall_where_it_is_the_recall():
+    rng = np.random.default_rng(5)
+    speakers, truth = [f"s{i % 6}" for i in range(60)], np.zeros(60, int)
+    predicted = np.where(rng.random(60) < 0.6, 0, 1)
+    found = speaker_interval(lambda weights: float(weights @ (predicted == 0) / weights.sum()), speakers)
+    assert found == pytest.approx(uar_interval(truth, predicted, speakers))
+    assert speaker_interval(lambda weights: 1.0, ["s", "s"]) is None
+    assert speaker_interval(lambda weights: float("nan"), ["a", "b"]) is None

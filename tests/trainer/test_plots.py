@@ -25,7 +25,7 @@ UNIT = re.compile(
     r"\((s|kHz|%|number|dB|dBFS|nats|no unit|full scale 1|per step|.*, .*|\d+% of the variance|.* of .*)\)"
 )
 """What stands in the brackets of an axis' label."""
-UNLABELLED = {"label", "answered label", "system"}
+UNLABELLED = {"label", "answered label", "system", "condition"}
 """Axes of names have no unit."""
 
 
@@ -74,6 +74,16 @@ SYSTEMS = [
     {"name": "second", "headline": None, "random": 0.7, "independent": 0.6, "interval": None, "note": "6 labels"},
     {"name": "third", "headline": 0.7},
 ]
+CURVE = {
+    "thresholds": [0.0, 0.4, 0.6, 0.9, 1.0],
+    "coverage": [1.0, 0.8, 0.5, 0.1, 0.0],
+    "accuracy": [0.6, 0.7, 0.85, 1.0, None],
+}
+CONDITIONS = {
+    "original": {"uar": 0.6, "interval": (0.5, 0.7), "bound_points": None},
+    "noise": {"uar": 0.4, "interval": (0.3, 0.5), "bound_points": 8.0},
+    "room": {"uar": 0.58, "interval": None, "bound_points": 5.0},
+}
 USUAL = {
     "classes": {
         "corpora": ["A"] * 6 + ["B"] * 2,
@@ -114,6 +124,12 @@ USUAL = {
         "delays": {"clean": [2.0, 1.5, None], "noise 10 dB": [None, 7.0, 0.0]},
         "aim_s": 1.5,
     },
+    "coverage": {
+        "curve": CURVE,
+        "wanted_accuracy": 0.8,
+        "marks": {"chosen": {"threshold": 0.6, "coverage": 0.5, "accuracy": 0.85}},
+    },
+    "conditions": {"corpora": {"A": CONDITIONS, "B": CONDITIONS, "all": CONDITIONS}},
 }
 EDGES = {
     "classes": [
@@ -164,6 +180,13 @@ EDGES = {
     "stream": [
         USUAL["stream"] | {"heard": [], "spoken": [], "samples": np.zeros(500, np.int16), "delays": {"clean": []}},
         USUAL["stream"] | {"delays": {"clean": [None, None]}, "labels": [f"female_number_{i}" for i in range(16)]},
+    ],
+    "coverage": [
+        {"curve": {"thresholds": [0.5], "coverage": [0.0], "accuracy": [None]}, "wanted_accuracy": 0.8, "marks": {}}
+    ],
+    "conditions": [
+        {"corpora": {"A": {"original": CONDITIONS["original"]}}},
+        {"corpora": {f"corpus {i}": CONDITIONS for i in range(6)}},
     ],
 }
 
@@ -500,6 +523,7 @@ def test_systems_have_a_row_and_a_mark_for_what_is_known():
         ("embedding", {"marks": ["f"]}),
         ("speakers", {"speakers": {}}),
         ("comparison", {"systems": []}),
+        ("conditions", {"corpora": {}}),
         ("confusion", {"confusion": np.zeros((0, 0)), "labels": []}),
     ],
 )
@@ -521,3 +545,39 @@ def test_a_stream_draws_its_first_minute():
     assert rows.get_xlim() == wave.get_xlim() == (0, 60)
     # Two clips and the one beyond; three stretches that were shown.
     assert len(rows.patches) == 3 + 3
+
+
+def test_conditions_have_a_panel_a_corpus_and_a_mark_where_they_may_lie():
+    figure = plot("conditions")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["A", "B", "all"]
+    (first, *_) = figure.axes
+    assert [label.get_text() for label in first.get_yticklabels()] == list(CONDITIONS)
+    bounds = [float(line.get_xdata()[0]) for line in first.lines if line.get_marker() == "|"]
+    assert bounds == pytest.approx([52, 55])
+    assert len(first.collections) == 2
+    assert set(texts(figure)) == {"as recorded", "95 % interval over speakers", "UAR", "wanted at least"}
+
+
+@pytest.mark.parametrize("n_corpora", [1, 3])
+def test_the_legend_of_conditions_stays_within_the_picture(n_corpora):
+    figure = plot("conditions", corpora={f"A{i}": CONDITIONS for i in range(n_corpora)})
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+
+
+def test_confusion_names_are_not_cut_off():
+    figure = plot("confusion", confusion=np.diag(np.arange(7)), labels=EMOTIONS)
+    (axes,) = panels(figure)
+    figure.draw_without_rendering()
+    assert axes.yaxis.label.get_window_extent().x0 >= 0
+
+
+def test_coverage_marks_the_chosen_threshold_and_leaves_out_what_nobody_answers():
+    figure = plot("coverage")
+    (axes,) = figure.axes
+    (curve,) = [line for line in axes.lines if line.get_label() == "each threshold of confidence"]
+    assert list(curve.get_xdata()) == [100, 80, 50, 10]
+    assert "chosen: 0.60" in texts(figure)

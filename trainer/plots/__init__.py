@@ -29,6 +29,8 @@ PLOTS = {
     "speakers": "trainer.plots.speakers:draw",
     "comparison": "trainer.plots.comparison:draw",
     "stream": "trainer.plots.stream:draw",
+    "coverage": "trainer.plots.coverage:draw",
+    "conditions": "trainer.plots.conditions:draw",
 }
 DESCRIPTIONS = {
     "classes": "clips of each corpus and label, by gender",
@@ -47,6 +49,8 @@ DESCRIPTIONS = {
     "speakers": "UAR of each speaker",
     "comparison": "systems under their own protocol and under a speaker-independent one",
     "stream": "a conversation, what the monitor showed meanwhile, and how late it was",
+    "coverage": "which share of the clips is answered above a confidence, and how much of that is right",
+    "conditions": "recall at other levels, in noise, rooms, over telephone and codec",
 }
 """One line each, for people who choose."""
 

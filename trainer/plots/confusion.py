@@ -45,7 +45,7 @@ def draw(
     clips = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(clips, 1)
     cell = _CELL * (1.25 if n <= _ROOMY else 1.0)
-    figure.set_size_inches(2.6 + cell * len(names), 1.9 + cell * n)
+    figure.set_size_inches(3.1 + cell * len(names), 1.9 + cell * n)
     axes = figure.subplots()
     image = axes.imshow(100 * shares, cmap=SHARES, vmin=0, vmax=100, aspect="equal")
     _write_cells(axes, counts, shares, 10.5 if n <= _ROOMY else 9.5)

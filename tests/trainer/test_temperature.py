@@ -1,0 +1,57 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from trainer.temperature import AnsweredWindows, fitted_temperature
+
+N_LABELS = 5
+
+
+def answered(temperature, *, n_clips=4000, n_windows=3, n_silent=0, clip_weights=None):
+    """Clips whose true labels are as likely as their posteriors say, behind logits that are `temperature` too sure."""
+    rng = np.random.default_rng(3)
+    logits = rng.normal(0, 1.5, (n_clips, N_LABELS))
+    truth = np.array([rng.choice(N_LABELS, p=p) for p in softmax(logits, axis=1)])
+    of_windows = np.repeat(logits * temperature, n_windows, axis=0)[:, None, :]
+    return AnsweredWindows(
+        np.concatenate([of_windows, of_windows], axis=1).astype(np.float32),
+        np.repeat(np.arange(n_clips), n_windows),
+        np.tile(np.linspace(0.2, 1.0, n_windows), n_clips),
+        N_LABELS,
+        np.concatenate([truth, np.zeros(n_silent, np.int64)]),
+        np.ones(n_clips + n_silent) if clip_weights is None else clip_weights,
+    )
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_that_made_them_too_sure_is_found(temperature):
+    assert fitted_temperature(answered(temperature)) == pytest.approx(temperature, rel=0.06)
+
+
+def test_clips_without_a_window_do_not_count():
+    assert fitted_temperature(answered(2.0, n_silent=3000)) == pytest.approx(fitted_temperature(answered(2.0)))
+
+
+def test_clips_count_by_their_weights():
+    right, wrong = answered(1.0, n_clips=300), answered(1.0, n_clips=300)
+    other = (wrong.truth + 1) % N_LABELS
+    both = AnsweredWindows(
+        np.concatenate([right.logits, wrong.logits]),
+        np.concatenate([right.clip, wrong.clip + 300]),
+        np.concatenate([right.weights, wrong.weights]),
+        N_LABELS,
+        np.concatenate([right.truth, other]),
+        np.repeat([1.0, 0.0], 300),
+    )
+    assert fitted_temperature(both) == pytest.approx(fitted_temperature(right))
+    assert fitted_temperature(replace(both, clip_weights=np.ones(600))) > 1.5
+
+
+def test_posteriors_are_means_of_members_and_windows():
+    logits = np.array([[[2.0, 0.0], [0.0, 0.0]], [[0.0, 4.0], [0.0, 0.0]]], np.float32)
+    one = AnsweredWindows(logits, np.array([1, 1]), np.array([3.0, 1.0]), 2, np.array([0, 0]), np.ones(2))
+    sure, surer = 1 / (1 + np.exp(-1.0)), 1 / (1 + np.exp(-2.0))
+    first = (3 * (sure + 0.5) / 2 + (1 - surer + 0.5) / 2) / 4
+    np.testing.assert_allclose(one.posteriors(2.0), [[0, 0], [first, 1 - first]])

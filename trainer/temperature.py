@@ -1,0 +1,70 @@
+"""Temperature: how far the logits are to be divided so that a posterior of 0.7 is right seven times in ten.
+
+One number changes no label of a single window, and cannot be overfitted by much: Guo, C., Pleiss, G., Sun, Y. &
+Weinberger, K. (2017). On calibration of modern neural networks. ICML.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import softmax
+
+from trainer.metrics import clip_averages
+from trainer.nonspeech import heard_as_speech
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_HIGHEST = 10.0
+_TINY = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnsweredWindows:
+    """What a network says of the windows of clips whose labels are known.
+
+    Attributes:
+        logits: float, shape (windows, members, outputs).
+        clip: int64, shape (windows,): number of the clip.
+        weights: float64, shape (windows,): of each window in its clip's result.
+        n_labels: how many outputs are labels; a further one is no speech.
+        truth: int64, shape (clips,): numbers of labels.
+        clip_weights: float64, shape (clips,): how much each clip counts.
+    """
+
+    logits: NDArray[np.float32]
+    clip: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    n_labels: int
+    truth: NDArray[np.int64]
+    clip_weights: NDArray[np.float64]
+
+    def posteriors(self, temperature: float) -> NDArray[np.float64]:
+        """Of the clips, float64 (clips, labels), as the daemon averages them; zeros without a window."""
+        of_windows = softmax(self.logits.astype(np.float64) / temperature, axis=-1).mean(axis=1)
+        of_labels, weights = heard_as_speech(of_windows, self.weights, self.n_labels)
+        return clip_averages(of_labels, self.clip, weights, len(self.truth))
+
+
+def fitted_temperature(answered: AnsweredWindows) -> float:
+    """The temperature, 0.1 to 10, that gives the lowest mean -log of the true label's posterior.
+
+    It is fitted to the clips' results, which are what people see: means over windows are less sure than windows are.
+    Clips without a window do not count.
+    """
+    heard = answered.posteriors(1.0).any(axis=1)
+    truth, weights = answered.truth[heard], answered.clip_weights[heard]
+
+    def loss(log_temperature: float) -> float:
+        posteriors = answered.posteriors(math.exp(log_temperature))[heard]
+        of_truth = posteriors[np.arange(len(truth)), truth]
+        return float(np.average(-np.log(np.maximum(of_truth, _TINY)), weights=weights))
+
+    limit = math.log(_HIGHEST)
+    found = minimize_scalar(loss, bounds=(-limit, limit), method="bounded")
+    return float(math.exp(found.x))
