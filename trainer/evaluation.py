@@ -49,6 +49,8 @@ Speakers = Literal["test", "validation"]
 RESULT = "evaluation.json"
 TEMPERATURE = "temperature"
 """Key of a card's provenance: what the network's logits are divided by in its graph; absent without calibration."""
+COMMITTEE = "committee"
+"""Key of a card's provenance: how many networks answer together."""
 
 
 def evaluate_file(path: Path, network: Path | None, root: Path, out: Path, speakers: Speakers = "test") -> int:
@@ -101,7 +103,7 @@ def evaluation_of(path: Path, network: Path, root: Path, speakers: Speakers = "t
         "recordings_held_out": bool(model.card.provenance.get(RECORDINGS_HELD_OUT)),
         "corpora": heard.corpora(),
         "all": heard.together(),
-        "calibration": heard.calibration(_temperature(model.card)),
+        "calibration": heard.calibration(model.card),
         "selective": selective_figures(heard.answers()[ORIGINAL], chosen),
         "parity": _parity(network, utterances, judged, model.card) if network.is_file() else None,
     }
@@ -170,10 +172,13 @@ class _Heard:
             "per_speaker": figures_of(answers[ORIGINAL])["per_speaker"],
         }
 
-    def calibration(self, temperature: float | None) -> dict[str, Any]:
-        """Calibration of the clips as recorded, and what it would be without the temperature."""
-        before = None
-        if temperature is not None:
+    def calibration(self, card: ModelCard) -> dict[str, Any]:
+        """Calibration of the clips as recorded, and what it would be without the temperature.
+
+        From the mean of a committee the temperature of its members cannot be taken back.
+        """
+        before, temperature = None, _temperature(card)
+        if temperature is not None and card.provenance.get(COMMITTEE, 1) == 1:
             means = np.array([_mean_without(clip, temperature) for clip in self.judged])
             before = predictions_of(self.utterances, self.scheme, means)
         return calibration_figures(self.answers()[ORIGINAL], before, temperature)

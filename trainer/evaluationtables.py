@@ -93,10 +93,11 @@ def calibration_words(result: Mapping[str, Any]) -> str:
     calibration = result["calibration"]
     before = calibration["before"]
     words = f"Expected calibration error of clips (15 bins): {_ece(calibration['after'])}"
-    if before is None:
+    if calibration["temperature"] is None:
         return f"{words}; the graph holds no temperature; wanted {calibration['max_ece']:g} at most."
+    without = "" if before is None else f", {_ece(before)} without"
     return (
-        f"{words} with the temperature {calibration['temperature']:g} in the graph, {_ece(before)} without; "
+        f"{words} with the temperature {calibration['temperature']:g} in the graph{without}; "
         f"wanted {calibration['max_ece']:g} at most."
     )
 

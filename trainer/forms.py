@@ -162,6 +162,8 @@ class Workshop:
             provenance={
                 **msgspec.json.decode(self._run.provenance.read_bytes()),
                 "label_scheme": recipe.labels,
+                "temperature": msgspec.json.decode(self._run.metrics.read_bytes())["temperature"],
+                "committee": recipe.committee,
             },
             licences=(
                 *(Licence(source=c.name, licence=c.licence, citation=c.citation) for c in cards),
