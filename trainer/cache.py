@@ -1,8 +1,8 @@
 """Log filterbank energies of all copies of the training clips, on disk.
 
 Stages `voice` and `recording` of the augmentation are computed once, in shards of one speaker each: an interrupted run
-goes on with the shards that are missing, and trainings on other speakers, the folds of a protocol, share theirs. The
-names of folder and shard are hashes over all that decides the numbers in them.
+goes on with the shards that are missing, and trainings on other speakers (folds) or with another network share theirs.
+The names of folder and shard are hashes over all that decides the numbers in them.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def cached_copies(utterances: Sequence[Utterance], recipe: Recipe, root: Path, f
         root: data directory, for recorded noise and rooms.
         folder: of all caches.
     """
-    place = folder / f"{recipe.name}-{_key(recipe)}"
+    place = folder / f"windows-{_key(recipe)}"
     place.mkdir(parents=True, exist_ok=True)
     shards = [_Shard(numbers, place, utterances, recipe) for numbers in _speakers_parts(utterances)]
     missing = [(shard.path, shard.utterances) for shard in shards if not shard.path.exists()]

@@ -68,7 +68,9 @@ def evaluate_file(path: Path, network: Path | None, root: Path, out: Path, speak
     return 0
 
 
-def evaluation_of(path: Path, network: Path, root: Path, speakers: Speakers = "test") -> dict[str, Any]:
+def evaluation_of(
+    path: Path, network: Path, root: Path, speakers: Speakers = "test", only: Sequence[str] = tuple(CONDITIONS)
+) -> dict[str, Any]:
     """All figures of a model file, JSON-ready; parity too where `network`, the `.keras` it was made from, is there.
 
     Args:
@@ -76,6 +78,7 @@ def evaluation_of(path: Path, network: Path, root: Path, speakers: Speakers = "t
         network: need not exist.
         root: data directory.
         speakers: models and their settings are chosen on the validation speakers; the test speakers judge the choice.
+        only: the conditions that clips are heard under, beside as recorded.
 
     Raises:
         ModelError: the model is refused, or its card names no such speakers.
@@ -84,7 +87,7 @@ def evaluation_of(path: Path, network: Path, root: Path, speakers: Speakers = "t
     model = EmotionModel.load(path)
     scheme = label_scheme(str(model.card.provenance.get("label_scheme", "emotion-7")))
     utterances = unheard_utterances(model.card, scheme, root, speakers)
-    conditions = open_conditions(root)
+    conditions = {name: one for name, one in open_conditions(root).items() if name in only}
     judged = judge(path, utterances, root, tuple(conditions), f"{speakers} clips")
     heard = _Heard(utterances, judged, scheme, tuple(conditions))
     chosen = _validation(path, model.card, scheme, root) if speakers == "test" else None
