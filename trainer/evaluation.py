@@ -23,9 +23,9 @@ from trainer.conditions import LEVELS_DBFS, ORIGINAL, open_conditions
 from trainer.corpora import find
 from trainer.evaluationpictures import draw_evaluation
 from trainer.evaluationtables import tables_of
-from trainer.figures import figures_by, figures_of
+from trainer.figures import figures_by, figures_of, predictions_of
 from trainer.invariances import figures_under, level_spread
-from trainer.judging import judge, predictions_of
+from trainer.judging import judge
 from trainer.labels import label_scheme
 from trainer.runs import RECORDINGS_HELD_OUT, versions, write_arrays, write_json
 from trainer.selective import selective_figures

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trainer.corpora import Utterance
+    from trainer.labels import LabelScheme
+
 Aspect = Literal["emotion", "gender"]
 UNKNOWN = "unknown"
 """Gender of speakers whose corpus does not say."""
@@ -114,6 +117,27 @@ class Predictions:
         if self.folds is not None:
             arrays["folds"] = self.folds
         write_arrays(path, arrays)
+
+
+def predictions_of(
+    utterances: Sequence[Utterance], scheme: LabelScheme, posteriors: NDArray[np.float64]
+) -> Predictions:
+    """The answers to clips, with what is known of the clips.
+
+    Args:
+        utterances: all with a label of `scheme`.
+        scheme: gives the order of the labels.
+        posteriors: shape (clips, labels); a row of zeros is no answer.
+    """
+    return Predictions(
+        names=tuple(u.name for u in utterances),
+        corpus=tuple(u.corpus for u in utterances),
+        speakers=tuple(u.speaker for u in utterances),
+        genders=tuple(u.gender for u in utterances),
+        truth=np.array([scheme.labels.index(scheme.label_of(u.emotion, u.gender) or "") for u in utterances], np.int64),
+        posteriors=posteriors,
+        labels=scheme.labels,
+    )
 
 
 def read_predictions(path: Path) -> Predictions:

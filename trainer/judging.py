@@ -10,7 +10,6 @@ import numpy as np
 from monitor.model import EmotionModel
 from trainer.audio import read_clip
 from trainer.conditions import CONDITIONS, generator_of
-from trainer.figures import Predictions
 from trainer.streaming import Listener
 from trainer.workers import mapped
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from trainer.conditions import Condition
     from trainer.corpora import Utterance
-    from trainer.labels import LabelScheme
     from trainer.streaming import HeardClip
 
 
@@ -53,27 +51,6 @@ def judge(
         MonitorError: the model is refused, or a clip cannot be decoded.
     """
     return list(mapped(_judge, utterances, what, setup=_open_worker, setup_args=(path, root, tuple(conditions))))
-
-
-def predictions_of(
-    utterances: Sequence[Utterance], scheme: LabelScheme, posteriors: NDArray[np.float64]
-) -> Predictions:
-    """The answers to clips, with what is known of the clips.
-
-    Args:
-        utterances: all with a label of `scheme`.
-        scheme: gives the order of the labels.
-        posteriors: shape (clips, labels); a row of zeros is no answer.
-    """
-    return Predictions(
-        names=tuple(u.name for u in utterances),
-        corpus=tuple(u.corpus for u in utterances),
-        speakers=tuple(u.speaker for u in utterances),
-        genders=tuple(u.gender for u in utterances),
-        truth=np.array([scheme.labels.index(scheme.label_of(u.emotion, u.gender) or "") for u in utterances], np.int64),
-        posteriors=posteriors,
-        labels=scheme.labels,
-    )
 
 
 _worker: list[tuple[Listener, tuple[Condition, ...]]] = []

@@ -8,8 +8,6 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from monitor.errors import NoInputError
 from trainer.architectures import check_architecture
 from trainer.augment import clip_chain
@@ -20,7 +18,7 @@ from trainer.cliprecipe import ClipRecipe
 from trainer.examples import Examples
 from trainer.experiment import check_chains, interruptible, train_on
 from trainer.features import make_feature
-from trainer.figures import Predictions, figures_of
+from trainer.figures import figures_of, predictions_of
 from trainer.labels import label_scheme
 from trainer.material import heard, labels_of
 from trainer.metrics import clip_averages
@@ -32,10 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from trainer.clipcache import ClipFeatures
     from trainer.corpora import Utterance
+    from trainer.figures import Predictions
     from trainer.material import Material
     from trainer.recipe import Recipe
     from trainer.recipefile import AnyRecipe
@@ -134,7 +134,7 @@ class ClipTrials:
         if not of_test.utterances:
             raise NoInputError(f"{folder.name}: none of {len(splits.test)} test clips can be decoded; see above")
         test = train.alike(*self._parts(of_test))
-        predictions = answers(of_test.utterances, self._recipe, model.posteriors(test))
+        predictions = predictions_of(of_test.utterances, label_scheme(self._recipe.labels), model.posteriors(test))
         predictions.save(folder / PREDICTIONS)
         write_json(run.metrics, {"test": figures_of(predictions)})
         return predictions
@@ -182,10 +182,10 @@ class StreamTrials:
         utterances = material.splits.test
         windows = heard(utterances, self._recipe, "test")
         posteriors = network.posteriors_of(network.read_network(run.network), windows.windows)
-        n_labels = len(label_scheme(self._recipe.labels).labels)
-        of_labels, weights = heard_as_speech(posteriors, windows.speech_ratios, n_labels)
+        scheme = label_scheme(self._recipe.labels)
+        of_labels, weights = heard_as_speech(posteriors, windows.speech_ratios, len(scheme.labels))
         averages = clip_averages(of_labels, windows.clip, weights, len(utterances))
-        predictions = answers(utterances, self._recipe, averages)
+        predictions = predictions_of(utterances, scheme, averages)
         predictions.save(folder / PREDICTIONS)
         return predictions
 
@@ -211,16 +211,3 @@ def _median_ms(answers_of: Sequence[Callable[[], object]]) -> float:
         answer()
         times.append(1000 * (time.perf_counter() - started_s))
     return median(times[1:])
-
-
-def answers(utterances: Sequence[Utterance], recipe: AnyRecipe, posteriors: NDArray[np.float64]) -> Predictions:
-    """Posteriors of clips, float64 (clips, labels), with all that is known of the clips; all have a label."""
-    return Predictions(
-        names=tuple(utterance.name for utterance in utterances),
-        corpus=tuple(utterance.corpus for utterance in utterances),
-        speakers=tuple(utterance.speaker for utterance in utterances),
-        genders=tuple(utterance.gender for utterance in utterances),
-        truth=np.array(labels_of(utterances, recipe), dtype=np.int64),
-        posteriors=posteriors,
-        labels=label_scheme(recipe.labels).labels,
-    )

@@ -294,7 +294,11 @@ def test_a_trained_run_answers_to_recordings(call, place, corpora_root, name):
     assert "for whole clips" in call("export", f"runs/{name}-alone", code=78)
 
 
-@pytest.mark.parametrize("name", [name for name in PLOTS if name != "rates"])
+OF_JUDGED_MODELS = {"stream", "coverage", "conditions"}
+"""Drawn where these are judged: in test_evaluation and test_stream."""
+
+
+@pytest.mark.parametrize("name", [name for name in PLOTS if name not in {"rates", *OF_JUDGED_MODELS}])
 def test_every_plot_is_drawn(call, place, name):
     sources = {
         "training": ["runs/pictures/random/seed-0/random"],
