@@ -18,7 +18,6 @@ import numpy as np
 from monitor.errors import ModelError, NoInputError
 from monitor.model import EmotionModel
 from trainer.calibration import calibration_figures, without_temperature
-from trainer.conditions import LEVELS as CONDITIONS
 from trainer.conditions import LEVELS_DBFS, ORIGINAL, open_conditions
 from trainer.corpora import find
 from trainer.evaluationpictures import draw_evaluation
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from trainer.judging import JudgedClip
     from trainer.labels import LabelScheme
 
-__all__ = ["CONDITIONS", "LEVELS_DBFS", "ORIGINAL", "RESULT", "evaluate_file", "evaluation_of", "level_spread"]
+__all__ = ["LEVELS_DBFS", "ORIGINAL", "RESULT", "evaluate_file", "evaluation_of", "level_spread"]
 
 Speakers = Literal["test", "validation"]
 RESULT = "evaluation.json"
@@ -69,7 +68,7 @@ def evaluate_file(path: Path, network: Path | None, root: Path, out: Path, speak
 
 
 def evaluation_of(
-    path: Path, network: Path, root: Path, speakers: Speakers = "test", only: Sequence[str] = tuple(CONDITIONS)
+    path: Path, network: Path, root: Path, speakers: Speakers = "test", only: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """All figures of a model file, JSON-ready; parity too where `network`, the `.keras` it was made from, is there.
 
@@ -78,7 +77,7 @@ def evaluation_of(
         network: need not exist.
         root: data directory.
         speakers: models and their settings are chosen on the validation speakers; the test speakers judge the choice.
-        only: the conditions that clips are heard under, beside as recorded.
+        only: conditions that clips are heard under beside as recorded; None: all of `trainer.conditions.CONDITIONS`.
 
     Raises:
         ModelError: the model is refused, or its card names no such speakers.
@@ -87,7 +86,7 @@ def evaluation_of(
     model = EmotionModel.load(path)
     scheme = label_scheme(str(model.card.provenance.get("label_scheme", "emotion-7")))
     utterances = unheard_utterances(model.card, scheme, root, speakers)
-    conditions = {name: one for name, one in open_conditions(root).items() if name in only}
+    conditions = {name: one for name, one in open_conditions(root).items() if only is None or name in only}
     judged = judge(path, utterances, root, tuple(conditions), f"{speakers} clips")
     heard = _Heard(utterances, judged, scheme, tuple(conditions))
     chosen = _validation(path, model.card, scheme, root) if speakers == "test" else None

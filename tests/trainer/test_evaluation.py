@@ -10,7 +10,7 @@ from monitor.card import read_model_file, write_model_file
 from monitor.errors import ModelError, NoInputError
 from monitor.model import EmotionModel, shipped_model
 from trainer.conditions import LEVELS, WORLD
-from trainer.evaluation import CONDITIONS, RESULT, evaluation_of, level_spread, unheard_utterances
+from trainer.evaluation import RESULT, evaluation_of, level_spread, unheard_utterances
 from trainer.evaluationpictures import PICTURES, draw_evaluation
 from trainer.evaluationtables import tables_of, threshold_words
 from trainer.labels import label_scheme
@@ -39,7 +39,7 @@ def result(corpora_root, tmp_path_factory):
 
 
 def test_the_spread_counts_the_clips_as_recorded():
-    levels = {condition: {"uar": 0.6} for condition in CONDITIONS}
+    levels = {condition: {"uar": 0.6} for condition in LEVELS}
     assert level_spread(levels) == 0
     levels["original"] = {"uar": 0.58}
     assert level_spread(levels) == pytest.approx(2.0)

@@ -18,6 +18,7 @@ from monitor.model import EmotionModel
 from monitor.pipeline import Pipeline
 from monitor.records import AudioBlock, EmotionEvent, Estimate
 from trainer.labels import label_scheme
+from trainer.noises import LICENCES
 
 pytestmark = [
     pytest.mark.slow,
@@ -140,7 +141,12 @@ def test_every_form_loads_here(exported, workplace):
 def test_card_carries_figures_licences_and_notice(exported, workplace):
     card = read_model_file(workplace / "models/tiny.tflite").card
     assert {metric.name for metric in card.metrics} >= {"uar", "war", "keras_tflite_agreement", "window_ms"}
-    assert {licence.source for licence in card.licences} == {"RAVDESS", "EmoDB", "nEMO"}
+    assert {licence.source for licence in card.licences} == {
+        "RAVDESS",
+        "EmoDB",
+        "nEMO",
+        *(noise.source for noise in LICENCES),
+    }
     assert "not a reading of what someone feels" in card.notice
     text = (workplace / "models/MODEL_CARD.md").read_text()
     for wanted in ("## Speakers", "| RAVDESS |", "Art. 5(1)(f)", "CC BY-NC-SA 4.0", "ser-train evaluate"):
