@@ -13,7 +13,7 @@ from trainer.labels import label_scheme
 from trainer.protocols import RAVDESS
 from trainer.recipefile import find_recipes
 from trainer.runs import versions, write_json
-from trainer.tables import table
+from trainer.tables import percent, table
 from trainer.trials import check_recipe
 
 if TYPE_CHECKING:
@@ -201,13 +201,13 @@ def _headline(row: dict[str, Any]) -> str:
     """What became of a figure that was stated."""
     metric, own = row["headline"]["metric"], row["own"]
     if own["protocol"] == RANDOM_WINDOWS:
-        so = f"{_percent(own[metric])} % on the clips that it was trained on (random-windows), and "
+        so = f"{percent(own[metric])} % on the clips that it was trained on (random-windows), and "
     else:
         so = ""
     return (
-        f"**{row['name']}** was stated at {_percent(row['headline']['value'])} %. Our recipe reaches {so}"
-        f"{_percent(row['random'][metric])} % on other clips of the same speakers (random), "
-        f"{_percent(row['independent'][metric])} % on new speakers ({metric.upper()})."
+        f"**{row['name']}** was stated at {percent(row['headline']['value'])} %. Our recipe reaches {so}"
+        f"{percent(row['random'][metric])} % on other clips of the same speakers (random), "
+        f"{percent(row['independent'][metric])} % on new speakers ({metric.upper()})."
     )
 
 
@@ -217,17 +217,13 @@ def _cells(row: dict[str, Any]) -> list[str]:
     low, high = (sum(side) / len(intervals) for side in zip(*intervals, strict=True)) if intervals else (None, None)
     alone = new.get("emotion_alone")
     return [
-        row["name"], str(row["n_labels"]), _percent(row["headline"] and row["headline"]["value"]), own["protocol"],
-        _percent(own["war"]), _percent(row["random"]["war"]), _percent(row["random"]["uar"]),
-        _percent(new["war"]), _percent(new["uar"]),
-        "-" if low is None else f"{_percent(low)}-{_percent(high)}",
-        _percent(alone and sum(one["uar_fold_mean"] for one in alone) / len(alone)),
+        row["name"], str(row["n_labels"]), percent(row["headline"] and row["headline"]["value"]), own["protocol"],
+        percent(own["war"]), percent(row["random"]["war"]), percent(row["random"]["uar"]),
+        percent(new["war"]), percent(new["uar"]),
+        "-" if low is None else f"{percent(low)}-{percent(high)}",
+        percent(alone and sum(one["uar_fold_mean"] for one in alone) / len(alone)),
         f"{new['cost']['model_bytes'] / 1000:.0f}", f"{new['cost']['answer_ms']:.1f}",
     ]  # fmt: skip
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f}"
 
 
 def _draw(rows: Sequence[dict[str, Any]], path: Path) -> None:

@@ -21,7 +21,7 @@ from trainer.material import Material, labelled
 from trainer.protocols import Clips, divide
 from trainer.runpictures import draw_answers
 from trainer.runs import RunFolder, versions, write_json
-from trainer.tables import table
+from trainer.tables import percent, table
 from trainer.trials import PREDICTIONS, check_recipe, make_trials
 
 if TYPE_CHECKING:
@@ -117,31 +117,27 @@ def summary(result: dict[str, Any]) -> str:
     ]
     rows = []
     for seed, figures in result["seeds"].items():
-        interval = "-".join(_percent(limit) for limit in figures["uar_interval"] or ()) or "one speaker"
+        interval = "-".join(percent(limit) for limit in figures["uar_interval"] or ()) or "one speaker"
         rows.append(
             [
                 seed,
                 str(len(figures["per_fold"])),
                 str(figures["clips"]),
                 str(figures["speakers"]),
-                _percent(figures["uar_fold_mean"]),
-                f"{_percent(figures['uar'])} [{interval}]",
-                _percent(figures["war"]),
-                _percent(figures["macro_f1"]),
+                percent(figures["uar_fold_mean"]),
+                f"{percent(figures['uar'])} [{interval}]",
+                percent(figures["war"]),
+                percent(figures["macro_f1"]),
                 f"{figures['ece']:.3f}",
             ]
         )
-    spread = f" +- {_percent(result['uar_deviation'])}" if len(rows) > 1 else ""
-    title = f"{result['recipe']}, {result['caption']}: UAR {_percent(result['uar'])}{spread} %"
+    spread = f" +- {percent(result['uar_deviation'])}" if len(rows) > 1 else ""
+    title = f"{result['recipe']}, {result['caption']}: UAR {percent(result['uar'])}{spread} %"
     cost = result["cost"]
     size = f"model of {cost['model_bytes'] / 1000:.0f} kB, an answer in {cost['answer_ms']:.1f} ms without features"
     if cost["n_parameters"] is not None:
         size += f", {cost['n_parameters']:,} parameters, {cost['multiply_adds'] / 1e6:.1f} M multiply-adds a window"
     return f"{title}; {size}\n\n{table(head, rows)}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
 
 
 def _audible(folder: Path) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trainer.conditions import LEVELS
-from trainer.shortcomings import bound_of, condition_name, parts_of, percent, shortcomings
-from trainer.tables import confusion_table, score_table, table
+from trainer.shortcomings import bound_of, condition_name, parts_of, shortcomings
+from trainer.tables import confusion_table, percent, score_table, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_MIN_SPEECH = GateRule().min_speech_posterior
+MIN_SPEECH = GateRule().min_speech_posterior
+"""What the daemon passes over unless it is told otherwise."""
 _TINY = 1e-9
 
 
@@ -57,4 +58,4 @@ def heard_as_speech(
     """
     of_labels = posteriors[:, :n_labels].astype(np.float64)
     speech = of_labels.sum(axis=1)
-    return of_labels / np.maximum(speech, _TINY)[:, None], np.where(speech >= _MIN_SPEECH, weights, 0.0)
+    return of_labels / np.maximum(speech, _TINY)[:, None], np.where(speech >= MIN_SPEECH, weights, 0.0)

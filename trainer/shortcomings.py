@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trainer.conditions import LEVELS, ORIGINAL
+from trainer.tables import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,8 +99,3 @@ def bound_of(result: Mapping[str, Any], condition: str) -> float | None:
 def condition_name(name: str) -> str:
     """For people: a level says that it is one."""
     return f"speech at {name} dBFS" if name in LEVELS and name != ORIGINAL else name
-
-
-def percent(share: float | None) -> str:
-    """`61.5`, or `-` for none."""
-    return "-" if share is None else f"{100 * share:.1f}"

@@ -47,12 +47,12 @@ def worth(conditions: Mapping[str, Mapping[str, Any]], neutral: Mapping[str, Any
         noise: of `noise_figures`.
     """
     shares = (
-        _mean(figures["never_right"] for figures in conditions.values()),
-        _mean(figures["missed"] for figures in conditions.values()),
+        known_mean(figures["never_right"] for figures in conditions.values()),
+        known_mean(figures["missed"] for figures in conditions.values()),
         neutral["intense"],
     )
     return (
-        100 * (_mean(figures["uar"] for figures in conditions.values()) or 0.0)
+        100 * (known_mean(figures["uar"] for figures in conditions.values()) or 0.0)
         - _SHARE_POINTS * sum(share or 0.0 for share in shares)
         - sum(_beyond(figures[aim.figure], aim) for aim in (DELAY, CHANGES) for figures in conditions.values())
         / max(len(conditions), 1)
@@ -65,6 +65,7 @@ def _beyond(value: float | None, aim: Aim) -> float:
     return _OCTAVE_POINTS * log2(factor) if factor > 1 else 0.0
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
+def known_mean(values: Iterable[float | None]) -> float | None:
+    """Mean of the figures that are there; None for none."""
     known = [value for value in values if value is not None]
     return fmean(known) if known else None

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitor.pipeline import Pipeline, PipelineRules
+from monitor.pipeline import Pipeline
 from monitor.records import AudioBlock, Estimate
+from trainer.nonspeech import MIN_SPEECH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from monitor.pipeline import Classifier
     from monitor.pipeline.features.spec import FeatureSpec
     from monitor.pipeline.windows import WindowRule
-
-
-_MIN_SPEECH = PipelineRules().gate.min_speech_posterior
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +61,7 @@ class _Recorder:
 
     def posteriors(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         posteriors = self._classifier.posteriors(values)
-        if posteriors.sum() >= _MIN_SPEECH:
+        if posteriors.sum() >= MIN_SPEECH:
             self.windows.append(values)
         return posteriors
 

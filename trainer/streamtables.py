@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trainer.streamaims import CHANGES, DELAY, FALSE, LOSS
-from trainer.tables import table
+from trainer.tables import percent, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ def stream_tables(result: Mapping[str, Any]) -> str:
     clips, conditions = result["clips"], result["conditions"]
     title = (
         f"{result['identity']}, {result['speakers']} speakers, as a stream; {clips['answers']} clips, each heard "
-        f"alone: UAR {_percent(clips['uar'])}{_interval(clips['uar_interval'])} %"
+        f"alone: UAR {percent(clips['uar'])}{_interval(clips['uar_interval'])} %"
     )
     parts = [
         title,
@@ -72,24 +72,24 @@ def _condition_row(name: str, figures: Mapping[str, Any]) -> list[str]:
     unanswered = figures["unanswered"] / figures["answers"] if figures["answers"] else None
     return [
         name,
-        _percent(figures["uar"]) + _interval(figures["uar_interval"]),
+        percent(figures["uar"]) + _interval(figures["uar_interval"]),
         _number(figures[LOSS.figure], 1),
-        _percent(unanswered),
-        _percent(figures["missed"]),
+        percent(unanswered),
+        percent(figures["missed"]),
         _number(figures["right_delay_median_s"], 2),
         _number(figures["right_delay_p95_s"], 2),
-        _percent(figures["never_right"]),
+        percent(figures["never_right"]),
         _number(figures["first_delay_median_s"], 2),
         _number(figures["changes_per_min"], 1),
-        _percent(figures["coverage"]),
-        _percent(figures["selective_accuracy"]),
+        percent(figures["coverage"]),
+        percent(figures["selective_accuracy"]),
         _number(figures["false_per_h"], 1),
     ]
 
 
 def _corpus_row(name: str, figures: Mapping[str, Any]) -> list[str]:
     uars = (figures["clip_uar"], *figures["uar"].values())
-    return [name, str(figures["clips"]), *(_percent(uar) for uar in uars)]
+    return [name, str(figures["clips"]), *(percent(uar) for uar in uars)]
 
 
 def _noise_table(kinds: Mapping[str, Any], noise: Mapping[str, Any]) -> str:
@@ -113,8 +113,8 @@ def _neutral_line(neutral: Mapping[str, Any]) -> str:
     if not neutral["segments"]:
         return ""
     return (
-        f"ordinary speech called an intense emotion: {_percent(neutral['intense'])} % of {neutral['segments']} "
-        f"segments when they end, {_percent(neutral['ever_intense'])} % at any time"
+        f"ordinary speech called an intense emotion: {percent(neutral['intense'])} % of {neutral['segments']} "
+        f"segments when they end, {percent(neutral['ever_intense'])} % at any time"
     )
 
 
@@ -138,18 +138,14 @@ def _setting_row(row: Mapping[str, Any]) -> list[str]:
     means = row["means"]
     return [
         _number(row["worth"], 1),
-        _percent(means["uar"]),
-        _percent(means["missed"]),
+        percent(means["uar"]),
+        percent(means["missed"]),
         _number(means["right_delay_median_s"], 2),
-        _percent(means["never_right"]),
+        percent(means["never_right"]),
         _number(means["changes_per_min"], 1),
         _number(row["noise"]["false_per_h"], 0),
-        _percent(row["neutral"]["intense"]),
+        percent(row["neutral"]["intense"]),
     ]
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f}"
 
 
 def _interval(interval: Sequence[float] | None) -> str:

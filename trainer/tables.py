@@ -16,6 +16,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(_line(cells, widths) for cells in (lines[0], rule, *lines[1:]))
 
 
+def percent(share: float | None) -> str:
+    """`61.5`, or `-` for none."""
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
 def score_table(corpora: Mapping[str, Any], conditions: Sequence[str]) -> str:
     """UAR in % of each corpus at each level (and of changed answers), its spread; WAR and unanswered clips."""
     head = ["corpus", "clips", *(_condition(name) for name in conditions), "spread", "WAR", "unanswered"]

@@ -21,7 +21,7 @@ from monitor.pipeline import PipelineRules
 from monitor.pipeline.smoother import DecisionRule
 from trainer.conversations import Stage
 from trainer.runs import git_revision, versions, write_json
-from trainer.streamaims import worth
+from trainer.streamaims import known_mean, worth
 from trainer.streamfigures import Tally, figures_of, intense_labels, judge, neutral_figures, noise_figures, total
 from trainer.streamsettings import GateSetting, StreamSetting, drawn_decisions, drawn_gates
 from trainer.streamtables import tuning_tables
@@ -136,7 +136,7 @@ def _row(
     return {
         "setting": msgspec.to_builtins(setting),
         "worth": worth(conditions, neutral, noise),
-        "means": {name: _mean([figures[name] for figures in conditions.values()]) for name in _MEANS},
+        "means": {name: known_mean(figures[name] for figures in conditions.values()) for name in _MEANS},
         "conditions": conditions,
         "neutral": neutral,
         "noise": noise,
@@ -144,11 +144,6 @@ def _row(
 
 
 _MEANS = ("uar", "missed", "right_delay_median_s", "never_right", "changes_per_min", "coverage", "selective_accuracy")
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
 
 
 Counts = dict[str, list[Tally]]
