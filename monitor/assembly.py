@@ -61,6 +61,7 @@ def make_pipeline(settings: Settings, model: Classifier, *, limit_events: bool =
             onset_ms=vad.onset_ms,
             hangover_ms=vad.hangover_ms,
             preroll_ms=vad.preroll_ms,
+            min_snr_db=vad.min_snr_db,
             min_speech_posterior=vad.min_speech_posterior,
         ),
         decision=DecisionRule(

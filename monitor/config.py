@@ -138,6 +138,8 @@ class VadSettings(Table, frozen=True):
     """The gate stays open so long after the last voiced frame."""
     preroll_ms: Milliseconds = 200
     """Audio before the onset that counts as part of the speech."""
+    min_snr_db: Annotated[float, Meta(ge=0.0, le=40.0)] = 0.0
+    """Frames that are not so much louder than the background are never speech; 0 does not ask."""
     min_speech_posterior: Probability = 0.5
     """What the model finds less likely to be speech than this makes no event; for models that can tell."""
 

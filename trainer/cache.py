@@ -8,6 +8,7 @@ The names of folder and shard are hashes over all that decides the numbers in th
 from __future__ import annotations
 
 import hashlib
+import os
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -222,7 +223,8 @@ def _write_shard(task: tuple[Path, tuple[Utterance, ...]]) -> None:
     twins = [copy.twin for _, copy in copies if copy.twin is not None]
     if twins:
         arrays["twins"] = np.concatenate(twins)
-    unfinished = path.with_suffix(".part")
+    # Two trainings at once may write the same shard.
+    unfinished = path.with_suffix(f".{os.getpid()}.part")
     with unfinished.open("wb") as file:
         np.savez(file, table=table, **arrays)
     # Renaming is atomic: a shard is whole or not there.

@@ -47,12 +47,14 @@ class CorpusUse(Table, frozen=True, kw_only=True):
     Attributes:
         test: speakers that are only tested on.
         validation: speakers that everything is chosen by.
+        left_out: speakers that are neither trained on nor judged by.
         weight: share of the drawn windows, relative to the other corpora.
         copies: cached versions of a training clip; the first is plain, the others are augmented.
     """
 
     test: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     weight: NotNegative = 1.0
     copies: Count = 1
 

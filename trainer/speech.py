@@ -44,7 +44,7 @@ def at_level(samples: NDArray[np.int16], level_dbfs: float, rate_hz: int) -> NDA
 
 def speech_span(samples: NDArray[np.int16], rate_hz: int, rule: GateRule) -> tuple[int, int] | None:
     """First sample of the first and last sample of the last stretch of speech that the gate finds; None for none."""
-    gate = Gate(WebrtcDetector(rule.mode, rate_hz), rule.floor_dbfs, _gate_times(rule, rate_hz))
+    gate = Gate(WebrtcDetector(rule.mode, rate_hz), rule.floor_dbfs, _gate_times(rule, rate_hz), rule.min_snr_db)
     n = rate_hz * VAD_FRAME_MS // _MS_PER_S
     starts: list[int] = []
     ends: list[int] = []

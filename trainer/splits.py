@@ -54,7 +54,7 @@ def speaker_keys(utterances: Iterable[Utterance]) -> set[tuple[str, str]]:
 
 
 def split(utterances: Iterable[Utterance], uses: Mapping[str, CorpusUse]) -> Splits:
-    """Divide utterances as the recipe says: who is in neither list of speakers is trained on.
+    """Divide utterances as the recipe says: who is in no list of speakers is trained on.
 
     Args:
         utterances: of any corpora.
@@ -69,7 +69,7 @@ def split(utterances: Iterable[Utterance], uses: Mapping[str, CorpusUse]) -> Spl
             names = ", ".join(sorted(crossing))
             raise ConfigError(f"{corpus}: speakers {names} are both test and validation; wanted one of them")
     for utterance in utterances:
-        if utterance.corpus in uses:
+        if utterance.corpus in uses and utterance.speaker not in uses[utterance.corpus].left_out:
             parts[_part_of(utterance.speaker, uses[utterance.corpus])].append(utterance)
     splits = Splits(tuple(parts["train"]), tuple(parts["validation"]), tuple(parts["test"]))
     splits.prove()

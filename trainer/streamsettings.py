@@ -24,6 +24,7 @@ _GATE: Mapping[str, Sequence[float]] = {
     "onset_ms": (60, 90, 150, 210, 300),
     "hangover_ms": (300, 400, 500, 700, 900),
     "preroll_ms": (100, 200, 300),
+    "min_snr_db": (0.0, 3.0, 6.0, 9.0, 12.0),
     "min_speech_posterior": (0.3, 0.5, 0.6, 0.7, 0.8, 0.9),
     "min_speech_s": (0.5, 0.75, 1.0, 1.5),
     "min_final_speech_s": (0.25, 0.4, 0.6, 0.8, 1.0),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from trainer.conversations import CONDITIONS, compose, in_turns, noise_scene, scene_of
 from trainer.corpora import audio_files
+from trainer.corpora.picovoice import PicovoiceS2I, is_for_training
 from trainer.evaluation import unheard_utterances
 from trainer.labels import label_scheme
 from trainer.noises import part_of, sounds
@@ -26,7 +27,7 @@ CLIPS_PER_SPEAKER = 60
 """As RAVDESS has of each; a corpus with few speakers and many clips would outweigh the others."""
 SEED = 1
 """Of the conversations."""
-NEUTRAL = "PicovoiceS2I"
+NEUTRAL = PicovoiceS2I.card.name
 """Folder of ordinary speech: commands to a coffee machine, in a neutral voice, by many speakers; no labels."""
 
 
@@ -83,5 +84,6 @@ def stream_tasks(card: ModelCard, root: Path, part: Part, n_per_speaker: int = C
 
 
 def _ordinary(root: Path, part: Part) -> list[Conversation]:
-    paths = [path for path in sorted(audio_files(root / NEUTRAL)) if part_of(path.stem) == part]
+    kept = (path for path in sorted(audio_files(root / NEUTRAL)) if not is_for_training(path.stem))
+    paths = [path for path in kept if part_of(path.stem) == part]
     return in_turns(NEUTRAL, paths, SEED)

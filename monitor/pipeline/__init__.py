@@ -66,6 +66,8 @@ class GateRule:
     onset_ms: int = 90
     hangover_ms: int = 500
     preroll_ms: int = 200
+    min_snr_db: float = 0.0
+    """What is less louder than the background is no speech; 0 does not ask."""
     min_speech_posterior: float = 0.5
     """A window that the model finds less likely to hold speech is passed over, as if it had not been due."""
 
@@ -165,7 +167,7 @@ class Pipeline:
             hangover_samples=rule.hangover_ms * rate_hz // _MS_PER_S,
             preroll_samples=rule.preroll_ms * rate_hz // _MS_PER_S,
         )
-        return Gate(self._make_detector(), rule.floor_dbfs, times)
+        return Gate(self._make_detector(), rule.floor_dbfs, times, rule.min_snr_db)
 
     def _frame(self, samples: NDArray[np.int16]) -> list[PipelineEvent]:
         level = Level.of(samples)

@@ -1,4 +1,4 @@
-"""The gate: marks speech, frame by frame, with onset, hangover, pre-roll and an energy floor.
+"""The gate: marks speech, frame by frame, with onset, hangover, pre-roll, an energy floor and one above the background.
 
 It marks and does not cut: what is classified is decided by the windows.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import webrtcvad
 
+from monitor.pipeline.background import Background
 from monitor.records import SpeechEnded, SpeechStarted
 
 if TYPE_CHECKING:
@@ -101,10 +102,19 @@ def dbfs(mean_square: float) -> float:
 class Gate:
     """Follows the votes through four states; checked once a VAD frame."""
 
-    def __init__(self, detector: SpeechDetector, floor_dbfs: float, times: GateTimes) -> None:
-        """Start in silence at sample 0."""
+    def __init__(self, detector: SpeechDetector, floor_dbfs: float, times: GateTimes, min_snr_db: float = 0.0) -> None:
+        """Start in silence at sample 0.
+
+        Args:
+            detector: votes.
+            floor_dbfs: what is softer is no speech.
+            times: durations.
+            min_snr_db: what is less louder than the background is no speech; 0 does not ask.
+        """
         self._detector = detector
         self._floor_mean_square = 10 ** (floor_dbfs / 10)
+        self._background = Background()
+        self._min_ratio = 10 ** (min_snr_db / 10) if min_snr_db else 0.0
         self._times = times
         self.state = GateState.SILENCE
         self._run_start = 0
@@ -125,9 +135,11 @@ class Gate:
         return Voiced(self._voiced_samples, mean_square, self._voiced_end)
 
     def is_voiced(self, frame: NDArray[np.int16], level: Level) -> bool:
-        """The detector's vote, and the energy floor. Every frame is shown to the detector: it has a memory."""
+        """The detector's vote, and the floors. Detector and background see every frame: they have a memory."""
         vote = self._detector.is_speech(frame)
-        return vote and level.mean_square >= self._floor_mean_square
+        self._background.push(level.mean_square)
+        floor = max(self._floor_mean_square, self._min_ratio * self._background.mean_square)
+        return vote and level.mean_square >= floor
 
     def step(
         self, start: int, end: int, *, voiced: bool, mean_square: float = 0.0

@@ -29,6 +29,7 @@ CORPORA = {
     "EmoDB": "trainer.corpora.emodb:EmoDb",
     "TESS": "trainer.corpora.tess:Tess",
     "nEMO": "trainer.corpora.nemo:Nemo",
+    "PicovoiceS2I": "trainer.corpora.picovoice:PicovoiceS2I",
 }
 OWN_FILE = "corpus.toml"
 """Makes a folder below the data directory a corpus; `trainer.corpora.own` reads it."""
