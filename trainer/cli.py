@@ -52,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--find-rate", action="store_true", help="do not train: find the learning rate, into rates.png (clip recipes)"
     )
+    train.add_argument(
+        "--everyone",
+        type=Path,
+        metavar="RUN",
+        help="hold nobody out, for use: RUN, a finished run of the same recipe, has been judged in its stead",
+    )
     crossval = _verb(verbs, "crossval", "train and judge a recipe on every fold of a protocol; resumable", _crossval)
     crossval.add_argument("recipe", help="as in train; of a suite, every variant")
     _add_protocol(crossval, "ravdess-5fold")
@@ -160,9 +166,13 @@ def _corpora(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from trainer.recipefile import find_recipes  # noqa: PLC0415
-    from trainer.training_runs import find_rate, train  # noqa: PLC0415
+    from trainer.recipefile import find_recipes, read_recipe, recipe_path  # noqa: PLC0415
+    from trainer.training_runs import everyone, find_rate, train  # noqa: PLC0415
 
+    if options.everyone:
+        recipe = read_recipe(recipe_path(options.recipe))
+        everyone(recipe, _data(options), _folder(options, f"{recipe.name}-everyone"), options.everyone)
+        return 0
     work = find_rate if options.find_rate else train
     recipes = find_recipes([options.recipe])
     for recipe in recipes:
@@ -223,9 +233,11 @@ def _tune(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
+    from trainer.everyone import export_everyone, is_everyones  # noqa: PLC0415
     from trainer.export import export_run  # noqa: PLC0415
 
-    return export_run(options.run, _data(options), options.out or options.run / "export", options.models)
+    export = export_everyone if is_everyones(options.run) else export_run
+    return export(options.run, _data(options), options.out or options.run / "export", options.models)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMS = ("float32", "float16", "dynamic", "int8")
-"""How weights and arithmetic are stored; in all of them the tensors at both ends are float32."""
 _FLOAT_OPERATORS = (
     "LOG", "EXP", "SUM", "REDUCE_MAX", "SUB", "MAXIMUM", "FULLY_CONNECTED", "BATCH_MATMUL",
     "SQRT", "SOFTMAX", "SQUARE", "MEAN", "DIV",
@@ -28,11 +26,11 @@ _DEBUGGER_WINDOWS = 4
 
 
 def flatbuffer(network: Any, form: str, representative: NDArray[np.float32]) -> bytes:
-    """The network in one of `FORMS`.
+    """The network in one of `trainer.forms.FORMS`; in all of them the tensors at both ends are float32.
 
     Args:
         network: deployed Keras network.
-        form: one of `FORMS`.
+        form: how weights and arithmetic are stored.
         representative: windows that show int8 the range of every tensor, float32 (n, frames, coefficients).
 
     """
@@ -105,13 +103,13 @@ def _one_by_one(windows: NDArray[np.float32]) -> Iterator[list[NDArray[np.float3
 
 
 def main(arguments: Sequence[str]) -> int:
-    """NETWORK.keras WINDOWS.npz FOLDER: flatbuffers and `converted.npz` into the folder."""
-    network_path, windows_path, folder = map(Path, arguments)
+    """NETWORK.keras WINDOWS.npz FOLDER FORMS: flatbuffers and `converted.npz` into the folder."""
+    network_path, windows_path, folder = map(Path, arguments[:3])
     try:
         network = read_network(network_path)
         with np.load(windows_path) as windows:
             arrays = {"validation": posteriors_of(network, windows["validation"])}
-            for form in FORMS:
+            for form in arguments[3:]:
                 content = flatbuffer(network, form, windows["representative"])
                 (folder / f"{form}.flatbuffer").write_bytes(content)
                 arrays[form] = probe_posteriors(content, windows["probe"])

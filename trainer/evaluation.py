@@ -50,6 +50,10 @@ TEMPERATURE = "temperature"
 """Key of a card's provenance: what the network's logits are divided by in its graph; absent without calibration."""
 COMMITTEE = "committee"
 """Key of a card's provenance: how many networks answer together."""
+HELD_OUT = "held-out"
+"""Folder beside a model that was trained on everybody: the sibling that its figures are of."""
+JUDGED_SIBLING = "judged_sibling"
+"""Key of a card's provenance: identity of that sibling."""
 
 
 def evaluate_file(path: Path, network: Path | None, root: Path, out: Path, speakers: Speakers = "test") -> int:
@@ -120,7 +124,10 @@ def unheard_utterances(card: ModelCard, scheme: LabelScheme, root: Path, part: S
     """
     speakers = {corpus: set(parts.get(part, ())) for corpus, parts in card.provenance.get("speakers", {}).items()}
     if not any(speakers.values()):
-        raise ModelError(f"model {card.name}: its card names no {part} speakers; wanted a model exported by ser-train")
+        wanted = "a model exported by ser-train"
+        if sibling := card.provenance.get(JUDGED_SIBLING):
+            wanted = f"its sibling {sibling}, which some were kept from: models/{HELD_OUT}/{card.name}.tflite"
+        raise ModelError(f"model {card.name}: its card names no {part} speakers; wanted {wanted}")
     found: list[Utterance] = []
     for corpus in (corpus for corpus, names in speakers.items() if names):
         try:

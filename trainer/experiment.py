@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from trainer.cache import CachedCopies
-    from trainer.material import Material
+    from trainer.material import HeardWindows, Material
     from trainer.recipe import Recipe
     from trainer.training import Trainer
 
@@ -77,12 +77,20 @@ def train_on(
     *,
     cache: Path = CACHE,
     copies_seed: int | None = None,
+    temperature: float | None = None,
     should_stop: Callable[[int], bool] | None = None,
 ) -> dict[str, float]:
     """Train `recipe` on the clips of `material` into the folder `run`, or go on there; UAR on the validation clips.
 
-    Copies are made with `copies_seed` where it is given, else with the seed of `recipe`: trainings with several seeds
-    can share them.
+    Args:
+        material: its validation clips are not looked at where `temperature` is given.
+        recipe: what to train.
+        root: data directory.
+        run: where to.
+        cache: folder of cached features.
+        copies_seed: of the copies, which trainings with several seeds can share; None: that of `recipe`.
+        temperature: of the logits; None: fitted to the validation clips.
+        should_stop: asked after each step; default: whether Ctrl-C was pressed.
 
     Raises:
         KeyboardInterrupt: stopped before the end; the state is in `run`.
@@ -92,7 +100,8 @@ def train_on(
     copied = recipe.replaced(seed=seed)
     copies = cached_copies(material.splits.train, copied, root, cache)
     others = cached_copies(non_speech_clips(root), copied, root, cache) if recipe.non_speech else None
-    trainer = _trainer(recipe, run, material, copies, others)
+    lent = heard(material.splits.validation, recipe, "validation") if temperature is None else temperature
+    trainer = _trainer(recipe, run, material, (copies, others), lent)
     with interruptible() as interrupted:
         finished = trainer.train(should_stop or (lambda _: interrupted.is_set()))
     if not finished:
@@ -128,26 +137,32 @@ def describe(material: Material) -> None:
 
 
 def _trainer(
-    recipe: Recipe, run: RunFolder, material: Material, copies: CachedCopies, non_speech: CachedCopies | None
+    recipe: Recipe,
+    run: RunFolder,
+    material: Material,
+    cached: tuple[CachedCopies, CachedCopies | None],
+    lent: HeardWindows | float,
 ) -> Trainer:
-    """Everything that a training needs."""
-    splits = material.splits
-    windows = heard(splits.validation, recipe, "validation")
+    """Everything that a training needs.
+
+    `cached`: speech, and what is none. `lent`: the validation windows, or a temperature where nobody is left to fit it.
+    """
     # Only now, when the features are there.
     load_tensorflow()
     from trainer import network, training  # noqa: PLC0415
 
     layer = network.front_end(recipe.front_end, cepstra=False)
-    scheme = label_scheme(recipe.labels)
+    copies, non_speech = cached
     batches = Batches(
         copies,
-        splits.train,
-        scheme,
+        material.splits.train,
+        label_scheme(recipe.labels),
         recipe,
         front_end=lambda energies: np.asarray(layer(energies)),
         non_speech=non_speech,
     )
-    return training.Trainer(recipe, batches, training.Validation(splits.validation, windows, recipe), run)
+    judge = lent if isinstance(lent, float) else training.Validation(material.splits.validation, lent, recipe)
+    return training.Trainer(recipe, batches, judge, run)
 
 
 @contextmanager

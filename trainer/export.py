@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+CARD, FORMS_FILE = "MODEL_CARD.md", "forms.json"
 MAX_LOSS_POINTS = 0.5
 _TIE = 1.1
 """Times closer than a tenth are the same: the clock of a busy machine tells no more."""
@@ -61,7 +62,7 @@ def export_run(folder: Path, root: Path, out: Path, models: Path) -> int:
     measured = [workshop.measure(form) for form in FORMS]
     chosen = choose(measured)
     print(forms_table(measured), f"chosen: {chosen.form}", sep="\n")
-    write_json(out / "forms.json", {"chosen": chosen.form, "machine": machine(), "forms": measured})
+    write_json(out / FORMS_FILE, {"chosen": chosen.form, "machine": machine(), "forms": measured})
     result = evaluation_of(workshop.path(chosen.form), run.network, root)
     write_json(out / RESULT, result)
     print(tables_of(result))
@@ -84,13 +85,11 @@ def _ship(made: Path, shipped: Path, result: dict[str, Any], measured: Sequence[
     card = msgspec.structs.replace(file.card, metrics=_metrics(result, chosen, shipped))
     write_model_file(shipped, file.flatbuffer, card, file.probe)
     identity = EmotionModel.load(shipped).identity
-    (shipped.parent / "MODEL_CARD.md").write_text(
-        markdown(card, identity, result, forms_table(measured)), encoding="utf-8"
-    )
+    (shipped.parent / CARD).write_text(markdown(card, identity, result, forms_table(measured)), encoding="utf-8")
     pictures = shipped.parent / PICTURES
     pictures.mkdir(exist_ok=True)
     draw_evaluation(result, pictures)
-    print(f"{shipped}: {identity} written, with its network, MODEL_CARD.md and {PICTURES}")
+    print(f"{shipped}: {identity} written, with its network, {CARD} and {PICTURES}")
 
 
 def _metrics(result: dict[str, Any], chosen: Measured, shipped: Path) -> tuple[Metric, ...]:

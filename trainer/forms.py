@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import platform
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -42,8 +41,7 @@ _TIMED_WINDOWS = 300
 _ROUNDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(msgspec.Struct, frozen=True):
     """One form of the network, measured with the installed interpreter."""
 
     form: str
@@ -60,6 +58,11 @@ def forms_table(measured: Sequence[Measured]) -> str:
     """The comparison for people."""
     head = ["form", "kB", "ms a window", "validation UAR %", "windows as Keras %"]
     return table(head, [_row(one) for one in measured])
+
+
+def read_forms(path: Path) -> list[Measured]:
+    """The comparison that `ser-train export` wrote."""
+    return msgspec.convert(msgspec.json.decode(path.read_bytes())["forms"], list[Measured])
 
 
 def machine() -> str:
@@ -80,8 +83,8 @@ class Workshop:
         """The model file of a form."""
         return self._out / f"{self._recipe.name}-{form}.tflite"
 
-    def convert(self) -> None:
-        """Write flatbuffers of all forms, and what Keras and they say of the validation windows and the probe.
+    def convert(self, forms: Sequence[str] = FORMS) -> None:
+        """Write flatbuffers of the forms, and what Keras and they say of the validation windows and the probe.
 
         Raises:
             MonitorError: the conversion failed.
@@ -94,7 +97,7 @@ class Workshop:
         }
         write_arrays(windows, arrays)
         try:
-            run_module("trainer.convert", self._run.network, windows, self._out)
+            run_module("trainer.convert", self._run.network, windows, self._out, *forms)
         finally:
             windows.unlink()
 

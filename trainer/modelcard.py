@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trainer.conditions import LEVELS
+from trainer.evaluation import HELD_OUT, JUDGED_SIBLING
 from trainer.evaluationpictures import PICTURES as SHOWN
 from trainer.evaluationtables import (
     calibration_words,
@@ -87,7 +88,13 @@ def _speakers(card: ModelCard) -> str:
         for corpus, speakers in card.provenance["speakers"].items()
     ]
     counts = ", ".join(f"{part} {n}" for part, n in card.provenance["clips"].items())
-    return f"## Speakers\n\nNo speaker is in two columns. Clips: {counts}.\n\n" + table(["corpus", *parts], rows)
+    about = f"No speaker is in two columns. Clips: {counts}."
+    if sibling := card.provenance.get(JUDGED_SIBLING):
+        about += (
+            " Nobody is left to judge it by, so **all figures below are those of its sibling** "
+            f"[`{sibling}`]({HELD_OUT}/MODEL_CARD.md): the same recipe without the speakers that are named there."
+        )
+    return f"## Speakers\n\n{about}\n\n" + table(["corpus", *parts], rows)
 
 
 def _figures(card: ModelCard, result: dict[str, Any]) -> str:
@@ -165,7 +172,8 @@ def _recordings(result: dict[str, Any]) -> str:
 
 
 def _command(card: ModelCard) -> str:
-    return f"`ser-train evaluate models/{card.name}.tflite`"
+    folder = f"models/{HELD_OUT}" if JUDGED_SIBLING in card.provenance else "models"
+    return f"`ser-train evaluate {folder}/{card.name}.tflite`"
 
 
 def _picture(name: str, corpus: str = "") -> str:
@@ -209,5 +217,16 @@ def _provenance(card: ModelCard) -> str:
     return (
         f"## Where it comes from\n\nRecipe `{facts['recipe']}` ({facts['recipe_digest']}), seed {facts['seed']}, "
         f"revision `{facts['revision'] or 'unknown'}`, Python {facts['python']}, {versions}. "
-        f"Made again by `ser-train train {facts['recipe']}` and `ser-train export runs/{facts['recipe']}`."
+        f"Made again by {_commands(card)}."
+    )
+
+
+def _commands(card: ModelCard) -> str:
+    name = card.provenance["recipe"]
+    train, export = f"`ser-train train {name}`", f"`ser-train export runs/{name}`"
+    if JUDGED_SIBLING not in card.provenance:
+        return f"{train} and {export}"
+    return (
+        f"{train}, {export[:-1]} --models models/{HELD_OUT}`, `ser-train train {name} --everyone runs/{name}` and "
+        f"`ser-train export runs/{name}-everyone`"
     )

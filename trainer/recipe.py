@@ -192,6 +192,11 @@ class Recipe(Table, frozen=True, kw_only=True):
         """A copy with other values."""
         return msgspec.structs.replace(self, **changes)
 
+    def for_everyone(self) -> Self:
+        """The same with nobody held out; who is left out stays so."""
+        uses = {name: msgspec.structs.replace(use, test=(), validation=()) for name, use in self.corpora.items()}
+        return self.replaced(corpora=uses)
+
     def copies_of(self, corpus: str) -> int:
         """Cached versions of a training clip of `corpus`, which may be `NON_SPEECH`."""
         if corpus == NON_SPEECH and self.non_speech is not None:

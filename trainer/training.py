@@ -76,9 +76,16 @@ class Validation:
 class Trainer:
     """One training under way."""
 
-    def __init__(self, recipe: Recipe, batches: Batches, validation: Validation, run: RunFolder) -> None:
-        """Build network and optimiser; take up the state in `run`, where there is one."""
-        self._recipe, self._batches, self._validation, self._run = recipe, batches, validation, run
+    def __init__(self, recipe: Recipe, batches: Batches, judge: Validation | float, run: RunFolder) -> None:
+        """Build network and optimiser; take up the state in `run`, where there is one.
+
+        Args:
+            recipe: what to train.
+            batches: to train on.
+            judge: the validation speakers' clips; or, where everybody is trained on, the temperature to use.
+            run: the folder.
+        """
+        self._recipe, self._batches, self._judge, self._run = recipe, batches, judge, run
         keras.utils.set_random_seed(recipe.seed)
         self._body = network.trained(recipe)
         self._optimizer = _optimizer(recipe.training)
@@ -127,11 +134,12 @@ class Trainer:
             _assign(self._body.variables, self._best_variables)
         else:
             self._use_averages()
-        temperature = self._validation.temperature(self._body)
+        judge = self._judge
+        temperature = judge if isinstance(judge, float) else judge.temperature(self._body)
         deployed = network.deployed(self._body, self._recipe, temperature)
         deployed.save(self._run.network)
         figures = {
-            "validation_uar": self._validation.uar(self._body, temperature),
+            "validation_uar": {} if isinstance(judge, float) else judge.uar(self._body, temperature),
             "temperature": round(temperature, 4),
             "steps": self.step,
             "parameters": self._body.count_params(),
@@ -167,13 +175,16 @@ class Trainer:
         return loss
 
     def _validate(self, loss: float) -> None:
-        """Score the averaged weights, log it, and keep them if they are the best; the training's own come back."""
-        before = _values(self._body.variables)
-        self._use_averages()
-        uar = self._validation.uar(self._body)
-        if uar["mean"] > self._best:
-            self._best, self._best_variables = uar["mean"], _values(self._body.variables)
-        _assign(self._body.variables, before)
+        """Score the averaged weights, where there is somebody to score them, log it, and keep them if they are best."""
+        uar: dict[str, float] = {}
+        if not isinstance(self._judge, float):
+            before = _values(self._body.variables)
+            self._use_averages()
+            uar = self._judge.uar(self._body)
+            if uar["mean"] > self._best:
+                self._best, self._best_variables = uar["mean"], _values(self._body.variables)
+            # The training's own come back.
+            _assign(self._body.variables, before)
         record = {"step": self.step, "loss": round(loss, 4), "validation_uar": uar, "seconds": round(self._seconds, 1)}
         with self._run.log.open("ab") as log:
             log.write(msgspec.json.encode(record) + b"\n")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import ConfigError
 from trainer.crossval import divided, on_stand_in
+from trainer.everyone import train_everyone
 from trainer.experiment import CACHE, train_recipe
 from trainer.figures import figures_of
 from trainer.material import Material
@@ -48,6 +49,19 @@ def train(recipe: AnyRecipe, root: Path, out: Path) -> None:
     figures = figures_of(predictions)
     print(f"{recipe.name}: UAR {100 * figures['uar']:.1f} %, WAR {100 * figures['war']:.1f} % on", end=" ")
     print(f"{figures['clips']} clips of {figures['speakers']} speakers never heard before; {out}: written")
+
+
+def everyone(recipe: AnyRecipe, root: Path, out: Path, judged: Path) -> None:
+    """Train on all speakers, as `trainer.everyone.train_everyone`.
+
+    Raises:
+        ConfigError: the recipe is not one for the daemon.
+        MonitorError: as there.
+        KeyboardInterrupt: stopped before the end; the state is in `out`.
+    """
+    if not isinstance(recipe, Recipe):
+        raise ConfigError(f"recipe '{recipe.name}' is for whole clips; wanted one of windows, which the daemon runs")
+    train_everyone(recipe, root, out, judged)
 
 
 def find_rate(recipe: AnyRecipe, root: Path, out: Path) -> None:

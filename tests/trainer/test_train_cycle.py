@@ -5,20 +5,25 @@ TensorFlow stays in processes of its own: it clashes with the small interpreter 
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from dummy_corpora import voice
 
 from monitor.card import read_model_file
+from monitor.errors import ModelError, MonitorError
 from monitor.model import EmotionModel
 from monitor.pipeline import Pipeline
 from monitor.records import AudioBlock, EmotionEvent, Estimate
+from trainer.everyone import train_everyone
 from trainer.labels import label_scheme
 from trainer.noises import LICENCES
+from trainer.runs import write_json
 
 pytestmark = [
     pytest.mark.slow,
@@ -71,6 +76,16 @@ def resumed(trained, workplace, corpora_root, tiny_path):
 @pytest.fixture(scope="module")
 def exported(trained, workplace, corpora_root):
     return run("-m", "trainer.cli", "export", "runs/tiny", "--data", corpora_root, cwd=workplace)
+
+
+@pytest.fixture(scope="module")
+def everyones(exported, trained, workplace, corpora_root):
+    """The model of a run that held nobody out, in a folder whose sibling is the exported one."""
+    shutil.copytree(workplace / "models", workplace / "everyone/held-out")
+    run(*trained[0], "--everyone", "runs/tiny", cwd=workplace)
+    export = ("-m", "trainer.cli", "export", "runs/tiny-everyone", "--models", "everyone", "--data", corpora_root)
+    run(*export, cwd=workplace)
+    return workplace / "everyone/tiny.tflite"
 
 
 def test_run_folder_tells_where_the_model_comes_from(trained, workplace):
@@ -183,3 +198,51 @@ def test_the_whole_cycle_from_corpora_to_a_recording(exported, workplace, corpor
     assert labels == "emotion-7"
     assert said["emotion"] is None or said["emotion"] in label_scheme(labels).labels
     assert said["duration_s"] > 1
+
+
+def test_everyones_model_heard_all_and_quotes_its_sibling(everyones, workplace):
+    sibling, own = read_model_file(workplace / "models/tiny.tflite"), read_model_file(everyones)
+    assert own.card.provenance["speakers"] == {
+        "RAVDESS": {"train": ["01", "02", "03", "04"]},
+        "EmoDB": {"train": ["03", "08", "09"]},
+        "nEMO": {"train": ["EB0", "KD0", "MP0"]},
+    }
+    assert own.card.tflite_sha256 != sibling.card.tflite_sha256
+    assert own.card.quantisation == sibling.card.quantisation
+    assert own.card.provenance["temperature"] == sibling.card.provenance["temperature"]
+    assert own.card.provenance["judged_sibling"] == sibling.identity
+    assert [metric.value for metric in own.card.metrics] == [metric.value for metric in sibling.card.metrics]
+    assert all(sibling.identity in metric.on for metric in own.card.metrics)
+    text = (everyones.parent / "MODEL_CARD.md").read_text()
+    assert f"all figures below are those of its sibling** [`{sibling.identity}`](held-out/MODEL_CARD.md)" in text
+    assert "`ser-train evaluate models/held-out/tiny.tflite`" in text
+    assert EmotionModel.load(everyones).identity in text
+    assert {path.name for path in (everyones.parent / "pictures").iterdir()} == {
+        path.name for path in (workplace / "models/pictures").iterdir()
+    }
+
+
+def test_everyones_model_is_not_judged_by_whom_it_heard(everyones, workplace, corpora_root):
+    judge = (sys.executable, "-m", "trainer.cli", "evaluate", str(everyones), "--data", str(corpora_root))
+    done = subprocess.run(judge, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == ModelError("").exit_code
+    assert "models/held-out/tiny.tflite" in done.stderr
+
+
+def test_everyone_wants_a_finished_run_of_the_same_recipe(tmp_path, corpora_root, tiny):
+    thirteen = tiny.replaced(training=msgspec.structs.replace(tiny.training, steps=13))
+    best = tiny.replaced(training=msgspec.structs.replace(tiny.training, keep="best"))
+    for name, recipe in (("unfinished", tiny), ("thirteen", thirteen), ("best", best)):
+        (tmp_path / name).mkdir()
+        write_json(tmp_path / name / "recipe.json", recipe)
+    write_json(tmp_path / "best/metrics.json", {"temperature": 1.0})
+    refused = (
+        (tiny, "nowhere", "no run here"),
+        (tiny, "unfinished", "not finished"),
+        (tiny, "thirteen", "another recipe"),
+        (best, "best", "nobody has to be held out"),
+    )
+    for recipe, judged, wanted in refused:
+        with pytest.raises(MonitorError, match=wanted):
+            train_everyone(recipe, corpora_root, tmp_path / "out", tmp_path / judged)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,194 @@
+"""The model that people get: trained on every speaker at hand, after one that had to do without some has been judged.
+
+Whoever a model is judged by must not be trained on, and a model that never heard them has learnt from fewer. So a
+recipe is trained twice: once with speakers held out, for all figures and choices, and once with nobody held out, for
+use. Temperature and form are those of the first one; there is nobody left to choose them by.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from monitor.card import read_model_file, write_model_file
+from monitor.errors import ConfigError, ModelError, NoInputError
+from monitor.model import EmotionModel
+from trainer.evaluation import HELD_OUT, JUDGED_SIBLING, RESULT
+from trainer.experiment import CACHE, check_chains, describe, train_on
+from trainer.export import CARD, FORMS_FILE
+from trainer.forms import Workshop, forms_table, read_forms
+from trainer.material import Material, gather, labelled
+from trainer.modelcard import PICTURES, markdown
+from trainer.recipe import Recipe
+from trainer.runs import RunFolder, write_json
+from trainer.splits import split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from monitor.card import ModelFile
+
+JUDGED = "judged.json"
+"""In the run folder: which run was judged in its stead."""
+MIN_AGREEMENT = 0.995
+"""Of the labels of Keras and TFLite; below, the form that was chosen for the sibling does not suit."""
+
+
+class Judged(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where temperature and form come from.
+
+    Attributes:
+        run: folder of the finished run with speakers held out.
+        temperature: fitted to its validation speakers.
+    """
+
+    run: str
+    temperature: float
+
+
+def train_everyone(  # noqa: PLR0917 - as train_recipe, and the run that was judged
+    recipe: Recipe,
+    root: Path,
+    out: Path,
+    judged: Path,
+    should_stop: Callable[[int], bool] | None = None,
+    cache: Path = CACHE,
+) -> int:
+    """Train `recipe` on all speakers into the run folder `out`, or go on there.
+
+    Args:
+        recipe: what to train; its `test` and `validation` speakers are trained on.
+        root: data directory.
+        out: run folder.
+        judged: folder of a finished run of the same recipe with these speakers held out.
+        should_stop: asked after each step; default: whether Ctrl-C was pressed.
+        cache: folder of cached features.
+
+    Raises:
+        NoInputError: `judged` is no finished run, or a corpus is missing.
+        ConfigError: it is one of another recipe, or the recipe keeps the weights that validation speakers like best.
+        KeyboardInterrupt: stopped before the end; the state is in `out`.
+    """
+    check_chains(recipe)
+    lent = _lent(recipe, judged)
+    run, everyone = RunFolder(out), recipe.for_everyone()
+    if run.metrics.exists() and run.read_recipe().digest() == everyone.digest():
+        print(f"{out}: is finished; export it, or name another folder with --out")
+        return 0
+    holdings, utterances = labelled(everyone, root)
+    material = Material(holdings, split(utterances, everyone.corpora))
+    describe(material)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / JUDGED, lent)
+    train_on(material, everyone, root, run, cache=cache, temperature=lent.temperature, should_stop=should_stop)
+    print(f"{run.network}: written; next: ser-train export {judged}, then ser-train export {out}")
+    return 0
+
+
+def is_everyones(folder: Path) -> bool:
+    """Whether nobody was held out in the run in `folder`."""
+    return (folder / JUDGED).is_file()
+
+
+def export_everyone(folder: Path, root: Path, out: Path, models: Path) -> int:
+    """Write the model of a run on all speakers, with the figures of its sibling, into `models`.
+
+    Args:
+        folder: of the run.
+        root: data directory.
+        out: gets the form.
+        models: gets `NAME.tflite`, `NAME.keras`, `MODEL_CARD.md` and its pictures; in `HELD_OUT` there is the sibling.
+
+    Raises:
+        NoInputError: the run is not finished, or the sibling has not been exported.
+        ConfigError: the sibling in `models` is of another run than the one that was judged.
+        ModelError: Keras and TFLite do not agree.
+    """
+    run = RunFolder(folder)
+    sibling = _sibling(folder, models)
+    if not run.metrics.is_file():
+        raise NoInputError(f"{folder}: the run is not finished; go on with the same ser-train train command")
+    recipe = _of_windows(sibling.run)
+    out.mkdir(parents=True, exist_ok=True)
+    # The validation clips only show that Keras and TFLite agree: here they were trained on.
+    workshop = Workshop(run, recipe, gather(recipe, root), out)
+    form = sibling.file.card.quantisation
+    workshop.convert([form])
+    measured = workshop.measure(form)
+    print(f"{measured.form}, as its sibling: {measured.agreement:.2%} of the windows as Keras")
+    if measured.agreement < MIN_AGREEMENT:
+        raise ModelError(
+            f"{folder}: {measured.form} gives the label of Keras for {measured.agreement:.2%} of the windows, wanted "
+            f"{MIN_AGREEMENT:.1%}; train with another seed"
+        )
+    _ship(workshop.path(measured.form), models, sibling)
+    shutil.copyfile(run.network, models / f"{recipe.name}.keras")
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sibling:
+    """The judged run and what was exported of it."""
+
+    run: RunFolder
+    path: Path
+    file: ModelFile
+    result: dict[str, Any]
+    forms: str
+
+
+def _sibling(folder: Path, models: Path) -> _Sibling:
+    judged = msgspec.json.decode((folder / JUDGED).read_bytes(), type=Judged)
+    run = RunFolder(Path(judged.run))
+    path = models / HELD_OUT / f"{_of_windows(run).name}.tflite"
+    result, forms = run.root / "export" / RESULT, run.root / "export" / FORMS_FILE
+    if missing := next((file for file in (path, result, forms) if not file.is_file()), None):
+        raise NoInputError(f"{missing}: no such file; first ser-train export {run.root} --models {path.parent}")
+    file = read_model_file(path)
+    figures = msgspec.json.decode(result.read_bytes())
+    if figures["tflite_sha256"] != file.card.tflite_sha256:
+        raise ConfigError(f"{path}: is not what {result} judges; ser-train export {run.root} --models {path.parent}")
+    return _Sibling(run, path, file, figures, forms_table(read_forms(forms)))
+
+
+def _ship(made: Path, models: Path, sibling: _Sibling) -> None:
+    """Write the model with the sibling's figures in its card, and the card for people beside it."""
+    file, of = read_model_file(made), sibling.file.card
+    on = f"speakers that only its sibling {sibling.file.identity} was kept from"
+    card = msgspec.structs.replace(
+        file.card,
+        metrics=tuple(msgspec.structs.replace(metric, on=f"{metric.on}; {on}") for metric in of.metrics),
+        provenance={**file.card.provenance, JUDGED_SIBLING: sibling.file.identity},
+    )
+    shipped = models / sibling.path.name
+    write_model_file(shipped, file.flatbuffer, card, file.probe)
+    identity = EmotionModel.load(shipped).identity
+    (models / CARD).write_text(markdown(card, identity, sibling.result, sibling.forms), encoding="utf-8")
+    shutil.copytree(sibling.path.parent / PICTURES, models / PICTURES, dirs_exist_ok=True)
+    print(f"{shipped}: {identity} written, with its network, {CARD} and {PICTURES}")
+
+
+def _lent(recipe: Recipe, judged: Path) -> Judged:
+    """What the judged run lends; errors as in `train_everyone`."""
+    run = RunFolder(judged)
+    if run.read_recipe().digest() != recipe.digest():
+        raise ConfigError(f"{judged}: holds a run of another recipe than this '{recipe.name}'; wanted one of the same")
+    if not run.metrics.is_file():
+        raise NoInputError(f"{judged}: the run is not finished; go on with ser-train train {recipe.name}")
+    if recipe.training.keep != "last":
+        raise ConfigError(
+            f"recipe '{recipe.name}': training.keep = '{recipe.training.keep}' needs validation speakers; "
+            "wanted keep = 'last', so that nobody has to be held out"
+        )
+    return Judged(run=str(judged), temperature=msgspec.json.decode(run.metrics.read_bytes())["temperature"])
+
+
+def _of_windows(run: RunFolder) -> Recipe:
+    recipe = run.read_recipe()
+    if not isinstance(recipe, Recipe):
+        raise ConfigError(f"{run.root}: recipe '{recipe.name}' is for whole clips; wanted one with windows")
+    return recipe
