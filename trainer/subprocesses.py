@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _LAST_LINES = 5
 
 
-def run_module(module: str, *arguments: Path | float) -> None:
+def run_module(module: str, *arguments: Path | float | str) -> None:
     """Run `python -m module arguments`; what it prints is shown only if it fails: TensorFlow is talkative.
 
     Raises:
