@@ -6,7 +6,7 @@ Every protocol turns the clips of a recipe into folds; a fold has clips to train
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.errors import ConfigError, NoInputError
@@ -133,6 +133,16 @@ def ravdess_5fold(clips: Clips) -> tuple[list[Fold], list[str]]:
     return folds, notes
 
 
+def ravdess_choosing(clips: Clips) -> tuple[list[Fold], list[str]]:
+    """The published folds, each judged by its validation actors; so recipes can be chosen without a look at the test.
+
+    Raises:
+        NoInputError: as in `ravdess_5fold`.
+    """
+    folds, notes = ravdess_5fold(clips)
+    return [Fold(fold.name, replace(fold.splits, test=fold.splits.validation)) for fold in folds], notes
+
+
 def leave_one_corpus_out(clips: Clips) -> tuple[list[Fold], list[str]]:
     """Each corpus once; chosen by the recipe's validation speakers of the others, or the last speaker of each.
 
@@ -177,6 +187,7 @@ PROTOCOLS: Mapping[str, tuple[Callable[[Clips], tuple[list[Fold], list[str]]], s
     "loso": (leave_one_speaker_out, ""),
     "group-5fold": (group_5fold, ""),
     "ravdess-5fold": (ravdess_5fold, ""),
+    "ravdess-choosing": (ravdess_choosing, "judged by the speakers that recipes are chosen by"),
     "leave-one-corpus-out": (leave_one_corpus_out, ""),
     "random": (random_clips, "every speaker is on both sides"),
     "random-windows": (random_windows, "the test clips are the training clips"),
