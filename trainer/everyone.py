@@ -19,10 +19,10 @@ from monitor.errors import ConfigError, ModelError, NoInputError
 from monitor.model import EmotionModel
 from trainer.evaluation import HELD_OUT, JUDGED_SIBLING, RESULT
 from trainer.experiment import CACHE, check_chains, describe, train_on
-from trainer.export import CARD, FORMS_FILE
+from trainer.export import FORMS_FILE
 from trainer.forms import Workshop, forms_table, read_forms
 from trainer.material import Material, gather, labelled
-from trainer.modelcard import PICTURES, markdown
+from trainer.modelcard import card_path, markdown, pictures_path
 from trainer.recipe import Recipe
 from trainer.runs import RunFolder, write_json
 from trainer.splits import split
@@ -101,7 +101,7 @@ def export_everyone(folder: Path, root: Path, out: Path, models: Path) -> int:
         folder: of the run.
         root: data directory.
         out: gets the form.
-        models: gets `NAME.tflite`, `NAME.keras`, `MODEL_CARD.md` and its pictures; in `HELD_OUT` there is the sibling.
+        models: gets `NAME.tflite`, `NAME.keras`, its card and pictures; in `HELD_OUT` there is the sibling.
 
     Raises:
         NoInputError: the run is not finished, or the sibling has not been exported.
@@ -167,9 +167,9 @@ def _ship(made: Path, models: Path, sibling: _Sibling) -> None:
     shipped = models / sibling.path.name
     write_model_file(shipped, file.flatbuffer, card, file.probe)
     identity = EmotionModel.load(shipped).identity
-    (models / CARD).write_text(markdown(card, identity, sibling.result, sibling.forms), encoding="utf-8")
-    shutil.copytree(sibling.path.parent / PICTURES, models / PICTURES, dirs_exist_ok=True)
-    print(f"{shipped}: {identity} written, with its network, {CARD} and {PICTURES}")
+    card_path(shipped).write_text(markdown(card, identity, sibling.result, sibling.forms), encoding="utf-8")
+    shutil.copytree(pictures_path(sibling.path), pictures_path(shipped), dirs_exist_ok=True)
+    print(f"{shipped}: {identity} written, with its network, card and pictures")
 
 
 def _lent(recipe: Recipe, judged: Path) -> Judged:

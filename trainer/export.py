@@ -20,7 +20,7 @@ from trainer.evaluationpictures import draw_evaluation
 from trainer.evaluationtables import tables_of
 from trainer.forms import FORMS, Measured, Workshop, forms_table, machine
 from trainer.material import gather
-from trainer.modelcard import PICTURES, markdown
+from trainer.modelcard import card_path, markdown, pictures_path
 from trainer.recipe import Recipe
 from trainer.runs import RunFolder, write_json
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-CARD, FORMS_FILE = "MODEL_CARD.md", "forms.json"
+FORMS_FILE = "forms.json"
 MAX_LOSS_POINTS = 0.5
 _TIE = 1.1
 """Times closer than a tenth are the same: the clock of a busy machine tells no more."""
@@ -41,7 +41,7 @@ def export_run(folder: Path, root: Path, out: Path, models: Path) -> int:
         folder: of the run.
         root: data directory.
         out: gets all forms and the figures.
-        models: gets `NAME.tflite`, `NAME.keras`, `MODEL_CARD.md` and its pictures.
+        models: gets `NAME.tflite`, `NAME.keras`, its card and pictures.
 
     Raises:
         MonitorError: the run is not finished, corpora are missing, or a step failed.
@@ -85,11 +85,11 @@ def _ship(made: Path, shipped: Path, result: dict[str, Any], measured: Sequence[
     card = msgspec.structs.replace(file.card, metrics=_metrics(result, chosen, shipped))
     write_model_file(shipped, file.flatbuffer, card, file.probe)
     identity = EmotionModel.load(shipped).identity
-    (shipped.parent / CARD).write_text(markdown(card, identity, result, forms_table(measured)), encoding="utf-8")
-    pictures = shipped.parent / PICTURES
-    pictures.mkdir(exist_ok=True)
+    card_path(shipped).write_text(markdown(card, identity, result, forms_table(measured)), encoding="utf-8")
+    pictures = pictures_path(shipped)
+    pictures.mkdir(parents=True, exist_ok=True)
     draw_evaluation(result, pictures)
-    print(f"{shipped}: {identity} written, with its network, {CARD} and {PICTURES}")
+    print(f"{shipped}: {identity} written, with its network, card and pictures")
 
 
 def _metrics(result: dict[str, Any], chosen: Measured, shipped: Path) -> tuple[Metric, ...]:

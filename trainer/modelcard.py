@@ -21,16 +21,27 @@ from trainer.shortcomings import MIN_RECALL, MIN_UAR, parts_of, shortcomings
 from trainer.tables import confusion_table, score_table, table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from monitor.card import ModelCard
 
-PICTURES = "pictures"
-"""Folder of the card's pictures, beside it."""
+_PICTURES = "pictures"
 NOTICE = (
     "Emotion is inferred from how a voice sounds; it is not a reading of what someone feels. Trained and tested on "
     "acted speech only. Tell the people who are listened to. In the EU, inferring emotions at work and in education is "
     "prohibited (AI Act, Regulation (EU) 2024/1689, Art. 5(1)(f)) save for medical or safety reasons. "
     "The corpora allow non-commercial research use only; so do these weights."
 )
+
+
+def card_path(model: Path) -> Path:
+    """Of the card for people, beside the model file."""
+    return model.with_suffix(".md")
+
+
+def pictures_path(model: Path) -> Path:
+    """Of the folder of its pictures."""
+    return model.parent / _PICTURES / model.stem
 
 
 def markdown(card: ModelCard, identity: str, result: dict[str, Any], forms: str) -> str:
@@ -92,7 +103,7 @@ def _speakers(card: ModelCard) -> str:
     if sibling := card.provenance.get(JUDGED_SIBLING):
         about += (
             " Nobody is left to judge it by, so **all figures below are those of its sibling** "
-            f"[`{sibling}`]({HELD_OUT}/MODEL_CARD.md): the same recipe without the speakers that are named there."
+            f"[`{sibling}`]({HELD_OUT}/{card.name}.md): the same recipe without the speakers that are named there."
         )
     return f"## Speakers\n\n{about}\n\n" + table(["corpus", *parts], rows)
 
@@ -114,7 +125,7 @@ def _conditions(card: ModelCard, result: dict[str, Any]) -> str:
         "what was wanted; intervals are 95 % bootstraps over speakers, losses paired. Of two speakers they say little, "
         f"and of one nothing. {_command(card)}:"
     )
-    parts = ["## Loudness, noise, rooms, lines", about, done, _picture("conditions")]
+    parts = ["## Loudness, noise, rooms, lines", about, done, _picture(card, "conditions")]
     for name, figures in parts_of(result).items():
         parts += [f"{name}:", condition_table(result, figures)]
     return "\n\n".join(parts)
@@ -122,17 +133,17 @@ def _conditions(card: ModelCard, result: dict[str, Any]) -> str:
 
 def _people(card: ModelCard, result: dict[str, Any]) -> str:
     parts = ["## By gender and by language", f"Clips as recorded. {_command(card)}:", gender_table(result)]
-    return "\n\n".join([*parts, language_table(result), _picture("speakers")])
+    return "\n\n".join([*parts, language_table(result), _picture(card, "speakers")])
 
 
 def _confusion(card: ModelCard, result: dict[str, Any]) -> str:
     parts = ["## What is taken for what", f"Recall in %, clips as recorded. {_command(card)}:", recall_table(result)]
-    parts.append(_picture("confusion"))
+    parts.append(_picture(card, "confusion"))
     for corpus, figures in result["corpora"].items():
         counts = confusion_table(figures["confusion"], result["labels"])
         parts += [f"{corpus}, clips at the original level, rows truth, columns answer:", counts]
         if len(result["corpora"]) > 1:
-            parts.append(_picture("confusion", corpus))
+            parts.append(_picture(card, "confusion", corpus))
     return "\n\n".join(parts)
 
 
@@ -146,10 +157,10 @@ def _confidence(card: ModelCard, result: dict[str, Any]) -> str:
             "## How far its confidence can be believed",
             about,
             calibration_words(result),
-            _picture("reliability"),
+            _picture(card, "reliability"),
             coverage_table(result),
             threshold_words(result).replace("\n", "  \n"),
-            _picture("coverage"),
+            _picture(card, "coverage"),
         ]
     )
 
@@ -176,9 +187,10 @@ def _command(card: ModelCard) -> str:
     return f"`ser-train evaluate {folder}/{card.name}.tflite`"
 
 
-def _picture(name: str, corpus: str = "") -> str:
+def _picture(card: ModelCard, name: str, corpus: str = "") -> str:
     words = SHOWN[name][0].upper() + SHOWN[name][1:]
-    return f"![{words}{f', {corpus}' if corpus else ''}]({PICTURES}/{name}{f'-{corpus}' if corpus else ''}.png)"
+    file = f"{_PICTURES}/{card.name}/{name}{f'-{corpus}' if corpus else ''}.png"
+    return f"![{words}{f', {corpus}' if corpus else ''}]({file})"
 
 
 def _parity(card: ModelCard, result: dict[str, Any]) -> str:

@@ -43,15 +43,17 @@ def read_recipes(path: Path) -> tuple[AnyRecipe, ...]:
     """Read and check the recipe or all recipes of a file: TOML as people write it, or JSON as run folders keep it.
 
     A table `variants` makes a suite: each of its entries is a recipe of its own, called `NAME-ENTRY`, in which the
-    entry's keys replace those of the file.
+    entry's keys replace those of the file. With `like = "RECIPE"`, the file's keys replace those of a recipe that comes
+    with the trainer.
 
     Raises:
-        NoInputError: it cannot be read.
+        NoInputError: it cannot be read, or there is no recipe that it is like.
         ConfigError: it is neither, or a key is unknown, of the wrong type or out of range.
     """
     try:
         decode = msgspec.json.decode if path.suffix == ".json" else msgspec.toml.decode
         tables: dict[str, Any] = decode(path.read_bytes(), type=dict[str, Any])
+        tables = _like(tables)
         variants: dict[str, dict[str, Any]] = msgspec.convert(tables.pop("variants", {}), dict[str, dict[str, Any]])
         if not variants:
             return (_typed(tables),)
@@ -95,6 +97,18 @@ def _found(name: str) -> tuple[AnyRecipe, ...]:
             if chosen:
                 return chosen
     return read_recipes(recipe_path(name))
+
+
+def _like(tables: dict[str, Any]) -> dict[str, Any]:
+    """The tables with those that they are like behind them."""
+    if "like" not in tables:
+        return tables
+    own = dict(tables)
+    like = msgspec.convert(own.pop("like"), str)
+    if like not in packaged_recipes():
+        raise ConfigError(f"like: no recipe '{like}'; wanted one of: {', '.join(packaged_recipes())}")
+    behind = msgspec.toml.decode(packaged_recipes()[like].read_bytes(), type=dict[str, Any])
+    return {**_like(behind), **own}
 
 
 def _typed(tables: dict[str, Any]) -> AnyRecipe:

@@ -116,7 +116,7 @@ def test_the_recipe_s_own_speakers():
     assert {u.speaker for u in fold.splits.validation} == {"03"}
 
 
-@pytest.mark.parametrize("name", ("random", "random-windows"))
+@pytest.mark.parametrize("name", ["random", "random-windows"])
 def test_a_leak_is_in_every_caption(name):
     protocol = divide(name, clips({"RAVDESS": ACTORS}))
     assert "LEAKY" in protocol.caption

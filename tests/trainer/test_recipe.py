@@ -47,6 +47,17 @@ def output_shape(settings, input_shape, n_labels):
     return build_architecture(settings, input_shape, n_labels).output_shape
 
 
+def test_a_recipe_like_another_takes_over_what_it_does_not_name(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text('name = "own"\nlike = "emotion"\nlabels = "valence-3"\n[corpora.EmoDB]\n')
+    own, other = read_recipe(path), read_recipe(recipe_path("emotion"))
+    assert (own.name, own.labels, list(own.corpora)) == ("own", "valence-3", ["EmoDB"])
+    assert (own.training, own.augment, own.committee) == (other.training, other.augment, other.committee)
+    path.write_text('name = "own"\nlike = "emotoin"\n')
+    with pytest.raises(ConfigError, match="no recipe 'emotoin'; wanted one of: .*emotion"):
+        read_recipe(path)
+
+
 def test_a_suite_is_read_as_its_variants(tmp_path):
     path = tmp_path / "suite.toml"
     path.write_text(SUITE)

@@ -163,7 +163,7 @@ def test_card_carries_figures_licences_and_notice(exported, workplace):
         *(noise.source for noise in LICENCES),
     }
     assert "not a reading of what someone feels" in card.notice
-    text = (workplace / "models/MODEL_CARD.md").read_text()
+    text = (workplace / "models/tiny.md").read_text()
     for wanted in ("## Speakers", "| RAVDESS |", "Art. 5(1)(f)", "CC BY-NC-SA 4.0", "ser-train evaluate"):
         assert wanted in text
 
@@ -213,12 +213,12 @@ def test_everyones_model_heard_all_and_quotes_its_sibling(everyones, workplace):
     assert own.card.provenance["judged_sibling"] == sibling.identity
     assert [metric.value for metric in own.card.metrics] == [metric.value for metric in sibling.card.metrics]
     assert all(sibling.identity in metric.on for metric in own.card.metrics)
-    text = (everyones.parent / "MODEL_CARD.md").read_text()
-    assert f"all figures below are those of its sibling** [`{sibling.identity}`](held-out/MODEL_CARD.md)" in text
+    text = everyones.with_suffix(".md").read_text()
+    assert f"all figures below are those of its sibling** [`{sibling.identity}`](held-out/tiny.md)" in text
     assert "`ser-train evaluate models/held-out/tiny.tflite`" in text
     assert EmotionModel.load(everyones).identity in text
-    assert {path.name for path in (everyones.parent / "pictures").iterdir()} == {
-        path.name for path in (workplace / "models/pictures").iterdir()
+    assert {path.name for path in (everyones.parent / "pictures/tiny").iterdir()} == {
+        path.name for path in (workplace / "models/pictures/tiny").iterdir()
     }
 
 
