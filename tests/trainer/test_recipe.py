@@ -54,7 +54,7 @@ def test_a_recipe_like_another_takes_over_what_it_does_not_name(tmp_path):
     assert (own.name, own.labels, list(own.corpora)) == ("own", "valence-3", ["EmoDB"])
     assert (own.training, own.augment, own.committee) == (other.training, other.augment, other.committee)
     path.write_text('name = "own"\nlike = "emotoin"\n')
-    with pytest.raises(ConfigError, match="no recipe 'emotoin'; wanted one of: .*emotion"):
+    with pytest.raises(ConfigError, match=r"no recipe 'emotoin'; wanted one of: .*emotion"):
         read_recipe(path)
 
 
