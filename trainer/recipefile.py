@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 AnyRecipe = Recipe | ClipRecipe
+_MERGED = ("augment", "sampling", "training")
+"""Tables in which a variant names only what it changes; all others it gives whole."""
 _KINDS: dict[str, type[AnyRecipe]] = {"stream": Recipe, "clip": ClipRecipe}
 
 
@@ -44,7 +46,7 @@ def read_recipes(path: Path) -> tuple[AnyRecipe, ...]:
 
     A table `variants` makes a suite: each of its entries is a recipe of its own, called `NAME-ENTRY`, in which the
     entry's keys replace those of the file. With `like = "RECIPE"`, the file's keys replace those of a recipe that comes
-    with the trainer.
+    with the trainer. Of the tables in `_MERGED`, single keys are replaced.
 
     Raises:
         NoInputError: it cannot be read, or there is no recipe that it is like.
@@ -58,7 +60,8 @@ def read_recipes(path: Path) -> tuple[AnyRecipe, ...]:
         if not variants:
             return (_typed(tables),)
         return tuple(
-            _typed({**tables, **changes, "name": f"{tables.get('name')}-{name}"}) for name, changes in variants.items()
+            _typed({**_changed(tables, changes), "name": f"{tables.get('name')}-{name}"})
+            for name, changes in variants.items()
         )
     except OSError as error:
         raise NoInputError(f"{path}: cannot be read: {error.strerror}; wanted a recipe") from None
@@ -108,7 +111,19 @@ def _like(tables: dict[str, Any]) -> dict[str, Any]:
     if like not in packaged_recipes():
         raise ConfigError(f"like: no recipe '{like}'; wanted one of: {', '.join(packaged_recipes())}")
     behind = msgspec.toml.decode(packaged_recipes()[like].read_bytes(), type=dict[str, Any])
-    return {**_like(behind), **own}
+    behind.pop("variants", None)
+    return _changed(_like(behind), own)
+
+
+def _changed(tables: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`tables` with `changes` in front."""
+    merged = {
+        name: {**tables[name], **changes[name]}
+        for name in _MERGED
+        # The augmentations of whole clips are a list.
+        if isinstance(tables.get(name), dict) and isinstance(changes.get(name), dict)
+    }
+    return {**tables, **changes, **merged}
 
 
 def _typed(tables: dict[str, Any]) -> AnyRecipe:

@@ -2,6 +2,7 @@ import importlib.util
 from importlib.resources import files
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from monitor.errors import ConfigError, MissingDependencyError, NoInputError
@@ -56,6 +57,15 @@ def test_a_recipe_like_another_takes_over_what_it_does_not_name(tmp_path):
     path.write_text('name = "own"\nlike = "emotoin"\n')
     with pytest.raises(ConfigError, match=r"no recipe 'emotoin'; wanted one of: .*emotion"):
         read_recipe(path)
+
+
+def test_a_variant_names_only_the_augmentations_that_it_changes():
+    one, noisy = find_recipes(["ravdess-one", "ravdess-trials-noisy"])
+    assert noisy.augment.maps == one.augment.maps
+    assert noisy.augment.voice != one.augment.voice
+    (long,) = find_recipes(["ravdess-trials-long"])
+    assert long == one.replaced(name=long.name, description=long.description, training=long.training)
+    assert long.training == msgspec.structs.replace(one.training, steps=2400)
 
 
 def test_a_suite_is_read_as_its_variants(tmp_path):
