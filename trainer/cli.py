@@ -61,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     crossval = _verb(verbs, "crossval", "train and judge a recipe on every fold of a protocol; resumable", _crossval)
     crossval.add_argument("recipe", help="as in train; of a suite, every variant")
     _add_protocol(crossval, "ravdess-5fold")
+    crossval.add_argument(
+        "--jobs", type=_positive, default=1, help="trials at a time, one thread each (default: 1, with all threads)"
+    )
     compare = _verb(
         verbs, "compare", "earlier systems side by side: under their own protocol and speaker-independent", _compare
     )
@@ -188,7 +191,7 @@ def _crossval(options: argparse.Namespace) -> int:
 
     for recipe in find_recipes([options.recipe]):
         out = (options.out or Path("runs")) / recipe.name / options.protocol
-        crossval(recipe, options.protocol, range(options.seeds), Places(_data(options), out))
+        crossval(recipe, options.protocol, range(options.seeds), Places(_data(options), out), options.jobs)
     return 0
 
 

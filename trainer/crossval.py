@@ -23,9 +23,10 @@ from trainer.runpictures import draw_answers
 from trainer.runs import RunFolder, versions, write_json
 from trainer.tables import percent, table
 from trainer.trials import PREDICTIONS, check_recipe, make_trials
+from trainer.workers import mapped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from trainer.figures import Predictions
@@ -48,7 +49,9 @@ class Places:
     """Features, shared by all experiments."""
 
 
-def crossval(recipe: AnyRecipe, protocol_name: str, seeds: Sequence[int], places: Places) -> dict[str, Any]:
+def crossval(
+    recipe: AnyRecipe, protocol_name: str, seeds: Sequence[int], places: Places, n_jobs: int = 1
+) -> dict[str, Any]:
     """Run what is not there yet, and compute the figures of all; they are in `crossval.json` too.
 
     Args:
@@ -56,6 +59,7 @@ def crossval(recipe: AnyRecipe, protocol_name: str, seeds: Sequence[int], places
         protocol_name: see `trainer.protocols`.
         seeds: at least one; each trains every fold anew.
         places: where things are.
+        n_jobs: trials at a time, each in a process with one thread; 1: one after the other, with all threads.
 
     Returns:
         `recipe`, `protocol`, `leak`, `notes`, `corpora`; `seeds`: one figure set of `trainer.figures` a seed; `cost`:
@@ -68,13 +72,16 @@ def crossval(recipe: AnyRecipe, protocol_name: str, seeds: Sequence[int], places
     """
     check_recipe(recipe)
     recipe, stand_in = present(recipe, places.root)
-    material_of, protocol = divided(recipe, protocol_name, places.root)
+    experiment = _Experiment.opened(recipe, protocol_name, places)
+    protocol = experiment.protocol
     print(f"{recipe.name}: {protocol.caption}, {len(protocol.folds)} folds, seeds {' '.join(map(str, seeds))}")
     for note in [*protocol.notes, *([stand_in] if stand_in else [])]:
         print(f"  {note}")
-    pooled = {seed: _seed(recipe, seed, protocol, material_of, places) for seed in seeds}
-    result = _result(recipe, protocol, pooled, stand_in, places.out)
-    result["cost"] = asdict(_cost(recipe, seeds[0], protocol, material_of, places))
+    if n_jobs > 1:
+        _side_by_side(experiment, seeds, n_jobs)
+    pooled = {seed: experiment.pooled(seed) for seed in seeds}
+    result = _result(experiment, pooled, stand_in)
+    result["cost"] = asdict(experiment.cost(seeds[0]))
     draw_answers(next(iter(pooled.values())), places.out, protocol.leak and protocol.caption)
     write_json(places.out / RESULT, result)
     print(summary(result))
@@ -160,21 +167,77 @@ def divided(recipe: AnyRecipe, name: str, root: Path) -> tuple[Material, Protoco
     return Material(holdings, protocol.folds[0].splits), protocol
 
 
-def _seed(recipe: AnyRecipe, seed: int, protocol: Protocol, material: Material, places: Places) -> Predictions:
-    """All folds of one seed."""
-    trials = make_trials(recipe, seed, places.root, places.cache)
-    parts = []
-    for fold in protocol.folds:
-        run = RunFolder(places.out / f"seed-{seed}" / fold.folder)
-        found = _finished(run, recipe.replaced(seed=seed), fold)
+@dataclass(frozen=True, slots=True)
+class _Experiment:
+    """One recipe under one protocol."""
+
+    recipe: AnyRecipe
+    material: Material
+    protocol: Protocol
+    places: Places
+
+    @staticmethod
+    def opened(recipe: AnyRecipe, protocol_name: str, places: Places) -> _Experiment:
+        """With the clips that are here; errors as in `divided`."""
+        return _Experiment(recipe, *divided(recipe, protocol_name, places.root), places)
+
+    def run(self, seed: int, fold: Fold) -> RunFolder:
+        """Folder of a trial."""
+        return RunFolder(self.places.out / f"seed-{seed}" / fold.folder)
+
+    def finished(self, seed: int, fold: Fold) -> Predictions | None:
+        """The answers of a trial that is done; errors as in `_finished`."""
+        return _finished(self.run(seed, fold), self.recipe.replaced(seed=seed), fold)
+
+    def answers(self, seed: int, fold: Fold) -> Predictions:
+        """The answers of a trial, which is run where it has to be."""
+        run, found = self.run(seed, fold), self.finished(seed, fold)
         if found is None:
-            print(f"{recipe.name}, seed {seed}, {fold.name}")
-            found = trials.predict(Material(material.holdings, fold.splits), run.root)
-            _say_protocol(run, protocol)
-        parts.append(found)
-    pooled = joined(parts)
-    pooled.save(places.out / f"predictions-seed-{seed}.npz")
-    return pooled
+            print(f"{self.recipe.name}, seed {seed}, {fold.name}")
+            trials = make_trials(self.recipe, seed, self.places.root, self.places.cache)
+            found = trials.predict(Material(self.material.holdings, fold.splits), run.root)
+            _say_protocol(run, self.protocol)
+        return found
+
+    def pooled(self, seed: int) -> Predictions:
+        """The answers of all folds."""
+        predictions = joined([self.answers(seed, fold) for fold in self.protocol.folds])
+        predictions.save(self.places.out / f"predictions-seed-{seed}.npz")
+        return predictions
+
+    def cost(self, seed: int) -> Cost:
+        """Of the model of the first fold."""
+        fold = self.protocol.folds[0]
+        trials = make_trials(self.recipe, seed, self.places.root, self.places.cache)
+        return trials.cost(Material(self.material.holdings, fold.splits), self.run(seed, fold).root)
+
+    def revisions(self, seeds: Iterable[int]) -> list[str]:
+        """Of the code, with which the trials were run."""
+        runs = [self.run(seed, fold) for seed in seeds for fold in self.protocol.folds]
+        return sorted({msgspec.json.decode(run.provenance.read_bytes())["revision"] for run in runs})
+
+
+_opened: list[_Experiment] = []
+"""The worker process' own; set once by `_open_worker`."""
+
+
+def _open_worker(recipe: AnyRecipe, protocol_name: str, places: Places) -> None:
+    _opened[:] = [_Experiment.opened(recipe, protocol_name, places)]
+
+
+def _run_trial(task: tuple[int, int]) -> None:
+    seed, number = task
+    _opened[0].answers(seed, _opened[0].protocol.folds[number])
+
+
+def _side_by_side(experiment: _Experiment, seeds: Sequence[int], n_jobs: int) -> None:
+    """Run the trials that are missing, so many at a time."""
+    folds = experiment.protocol.folds
+    tasks = [(seed, number) for seed in seeds for number in range(len(folds))]
+    missing = [(seed, number) for seed, number in tasks if experiment.finished(seed, folds[number]) is None]
+    setup = experiment.recipe, experiment.protocol.name, experiment.places
+    for _ in mapped(_run_trial, missing, "trials", setup=_open_worker, setup_args=setup, n_workers=n_jobs):
+        pass
 
 
 def _finished(run: RunFolder, recipe: AnyRecipe, fold: Fold) -> Predictions | None:
@@ -204,23 +267,8 @@ def _say_protocol(run: RunFolder, protocol: Protocol) -> None:
     write_json(run.metrics, {"protocol": protocol.caption, **msgspec.json.decode(run.metrics.read_bytes())})
 
 
-def _cost(recipe: AnyRecipe, seed: int, protocol: Protocol, material: Material, places: Places) -> Cost:
-    """Of the model of the first fold."""
-    fold = protocol.folds[0]
-    trials = make_trials(recipe, seed, places.root, places.cache)
-    return trials.cost(Material(material.holdings, fold.splits), places.out / f"seed-{seed}" / fold.folder)
-
-
-def _revisions(protocol: Protocol, seeds: Sequence[int], out: Path) -> list[str]:
-    """Of the code, with which the trials were run."""
-    runs = [RunFolder(out / f"seed-{seed}" / fold.folder) for seed in seeds for fold in protocol.folds]
-    found = [msgspec.json.decode(run.provenance.read_bytes())["revision"] for run in runs]
-    return sorted(set(found))
-
-
-def _result(
-    recipe: AnyRecipe, protocol: Protocol, pooled: dict[int, Predictions], stand_in: str, out: Path
-) -> dict[str, Any]:
+def _result(experiment: _Experiment, pooled: dict[int, Predictions], stand_in: str) -> dict[str, Any]:
+    recipe, protocol = experiment.recipe, experiment.protocol
     figures = {str(seed): _figures(predictions) for seed, predictions in pooled.items()}
     means = [one["uar_fold_mean"] for one in figures.values()]
     result: dict[str, Any] = {
@@ -235,7 +283,7 @@ def _result(
         "uar": float(np.mean(means)),
         "uar_deviation": float(np.std(means, ddof=1)) if len(means) > 1 else None,
         "war": float(np.mean([one["war"] for one in figures.values()])),
-        "revisions": _revisions(protocol, list(pooled), out),
+        "revisions": experiment.revisions(pooled),
         "versions": versions(),
         "seeds": figures,
     }

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 MAX_WORKERS = 8
 """As many as there are cores, but each needs some hundred megabytes."""
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_ENVIRONMENT = {
+    # More threads only get into each other's way.
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    **dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"),
+    # The bars of many would write over each other.
+    "TQDM_DISABLE": "1",
+}
+"""Of the processes."""
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -44,7 +51,7 @@ def mapped(
         yield from tqdm(map(work, items), total=len(items), desc=what)
         return
     with (
-        _one_blas_thread(),
+        _environment(),
         ProcessPoolExecutor(
             n, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(setup, setup_args)
         ) as pool,
@@ -64,10 +71,10 @@ def _begin(setup: Callable[..., None] | None, arguments: tuple[Any, ...]) -> Non
 
 
 @contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """Processes started inside use one BLAS thread each: more only get into each other's way."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+def _environment() -> Iterator[None]:
+    """Processes started inside have `_ENVIRONMENT`."""
+    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update(_ENVIRONMENT)
     try:
         yield
     finally:

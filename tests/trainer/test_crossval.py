@@ -195,6 +195,16 @@ def test_a_leak_is_said_wherever_the_figure_is(call, place):
     assert not _warning([place / "runs/vectors/loso"])
 
 
+def test_trials_side_by_side_give_what_one_after_the_other_gives(call, place):
+    words = ("crossval", "vectors.toml", "--protocol", "loso")
+    call(*words)
+    printed = call(*words, "--jobs", "2", "--out", "apart")
+    assert "seed 0, RAVDESS-01" not in printed
+    one, other = (read_predictions(place / out / "vectors/loso/predictions-seed-0.npz") for out in ("runs", "apart"))
+    assert one.names == other.names
+    np.testing.assert_allclose(one.posteriors, other.posteriors, atol=1e-9)
+
+
 def test_several_seeds_give_a_spread(call, place):
     call("crossval", "pictures.toml", "--protocol", "random", "--seeds", "2")
     result = json.loads((place / "runs/pictures/random/crossval.json").read_text())
