@@ -72,11 +72,11 @@ def export_run(folder: Path, root: Path, out: Path, models: Path) -> int:
 
 
 def choose(measured: Sequence[Measured]) -> Measured:
-    """The fastest of the forms that lose at most half a point against the first, float32; the earlier on a tie."""
+    """The fastest of the forms that lose at most half a point against the first, float32; the smallest on a tie."""
     enough = measured[0].validation_uar - MAX_LOSS_POINTS / 100
     candidates = [one for one in measured if one.validation_uar >= enough]
-    tied = _TIE * min(one.window_ms for one in candidates)
-    return next(one for one in candidates if one.window_ms <= tied)
+    slowest_ms = _TIE * min(one.window_ms for one in candidates)
+    return min((one for one in candidates if one.window_ms <= slowest_ms), key=lambda one: one.size_bytes)
 
 
 def _ship(made: Path, shipped: Path, result: dict[str, Any], measured: Sequence[Measured], chosen: Measured) -> None:
