@@ -40,7 +40,9 @@ def test_shipped_model_loads_and_gives_a_distribution(shipped):
     model = EmotionModel.load(shipped_model())
     posteriors = model.posteriors(shipped.probe.features)
     assert posteriors.shape == (len(model.labels),)
-    assert posteriors.sum() == pytest.approx(1, abs=1e-9)
+    # What is left is how likely nobody speaks.
+    assert model.card.non_speech
+    assert 0 < posteriors.sum() < 1
     assert posteriors.min() >= 0
 
 

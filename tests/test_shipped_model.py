@@ -13,8 +13,8 @@ from trainer.evaluation import LEVELS_DBFS, ORIGINAL, evaluation_of
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("SER_DATA") or ROOT.parent / "shared" / "data")
 NETWORK = ROOT / "models" / "emotion.keras"
-MIN_RAVDESS_UAR = 0.55
-MAX_LEVEL_SPREAD_POINTS = 1.5
+MIN_RAVDESS_UAR = 0.65
+MAX_LEVEL_SPREAD_POINTS = 1.0
 MIN_PARITY = 0.99
 
 pytestmark = [

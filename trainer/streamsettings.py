@@ -24,8 +24,8 @@ _GATE: Mapping[str, Sequence[float]] = {
     "onset_ms": (60, 90, 150, 210, 300),
     "hangover_ms": (300, 400, 500, 700, 900),
     "preroll_ms": (100, 200, 300),
-    "min_snr_db": (0.0, 3.0, 6.0, 9.0, 12.0),
-    "min_speech_posterior": (0.3, 0.5, 0.6, 0.7, 0.8, 0.9),
+    "min_snr_db": (0.0, 6.0, 9.0, 12.0, 15.0),
+    "min_speech_posterior": (0.3, 0.5, 0.7, 0.8, 0.9, 0.95),
     "min_speech_s": (0.5, 0.75, 1.0, 1.5),
     "min_final_speech_s": (0.25, 0.4, 0.6, 0.8, 1.0),
 }
@@ -84,10 +84,12 @@ class StreamSetting(msgspec.Struct, frozen=True):
 
 
 def drawn_gates(n: int, own: WindowRule, seed: int) -> list[GateSetting]:
-    """`n` different gates, the defaults first, the others at random; `own` are the model's windows."""
+    """`n` different gates, the defaults first; `own` are the model's windows."""
+    defaults = {**msgspec.to_builtins(GateRule()), "min_speech_s": own.min_speech_s}
+    defaults["min_final_speech_s"] = own.min_final_speech_s
 
     def draw(rng: np.random.Generator) -> GateSetting:
-        rule = {name: _one_of(values, rng) for name, values in _GATE.items()}
+        rule = _near(defaults, _GATE, rng)
         speech_s, final_s = rule.pop("min_speech_s"), rule.pop("min_final_speech_s")
         # A last window that needs more than the others would never be there for a long one.
         return GateSetting(GateRule(**rule), speech_s, min(speech_s, final_s))
@@ -96,13 +98,9 @@ def drawn_gates(n: int, own: WindowRule, seed: int) -> list[GateSetting]:
 
 
 def drawn_decisions(n: int, seed: int) -> list[DecisionRule]:
-    """`n` different decision rules, the defaults first, the others at random."""
-    return _different(
-        DecisionRule(),
-        lambda rng: DecisionRule(**{name: _one_of(values, rng) for name, values in _DECISION.items()}),
-        n,
-        seed,
-    )
+    """`n` different decision rules, the defaults first."""
+    defaults = msgspec.to_builtins(DecisionRule())
+    return _different(DecisionRule(), lambda rng: DecisionRule(**_near(defaults, _DECISION, rng)), n, seed)
 
 
 def read_setting(path: Path) -> StreamSetting:
@@ -127,6 +125,14 @@ def _different(first: _T, draw: Callable[[np.random.Generator], _T], n: int, see
     while len(found) < n:
         found[draw(rng)] = None
     return list(found)
+
+
+def _near(
+    defaults: Mapping[str, Any], values: Mapping[str, Sequence[float]], rng: np.random.Generator
+) -> dict[str, Any]:
+    """The defaults with one to three of them drawn anew, which is where something better mostly lies, or with all."""
+    n = rng.choice((1, 2, 3, len(values)))
+    return {**defaults, **{name: _one_of(values[name], rng) for name in rng.choice(list(values), n, replace=False)}}
 
 
 def _one_of(values: Sequence[float], rng: np.random.Generator) -> Any:
