@@ -140,7 +140,7 @@ class VadSettings(Table, frozen=True):
     """Audio before the onset that counts as part of the speech."""
     min_snr_db: Annotated[float, Meta(ge=0.0, le=40.0)] = 0.0
     """Frames that are not so much louder than the background are never speech; 0 does not ask."""
-    min_speech_posterior: Probability = 0.5
+    min_speech_posterior: Probability = 0.9
     """What the model finds less likely to be speech than this makes no event; for models that can tell."""
 
 
@@ -156,13 +156,13 @@ class ModelSettings(Table, frozen=True):
 class DecisionSettings(Table, frozen=True):
     """From probabilities to events."""
 
-    smoothing_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 1.5
+    smoothing_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 0.5
     """Time constant of the exponential average over windows; 0 is none."""
     min_confidence: Probability = 0.4
     """An emotion less likely than this is called `uncertain`."""
-    change_margin: Probability = 0.1
+    change_margin: Probability = 0.15
     """Another label must be so much more likely before the emotion changes."""
-    min_dwell_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 0.6
+    min_dwell_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 2.0
     """An emotion is kept at least so long."""
     max_events_per_min: Annotated[int, Meta(ge=0, le=6000)] = 60
     """Events a minute at most, 2 or more; 0 is no limit. A segment that gets a `new` always gets its `end`."""

@@ -68,7 +68,7 @@ class GateRule:
     preroll_ms: int = 200
     min_snr_db: float = 0.0
     """What is less louder than the background is no speech; 0 does not ask."""
-    min_speech_posterior: float = 0.5
+    min_speech_posterior: float = 0.9
     """A window that the model finds less likely to hold speech is passed over, as if it had not been due."""
 
 

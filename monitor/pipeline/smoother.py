@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 class DecisionRule:
     """When a label is believed."""
 
-    smoothing_s: float = 1.5
+    smoothing_s: float = 0.5
     """Time constant; 0 takes each window as it is."""
     min_confidence: float = 0.4
     """Below: `uncertain`."""
-    change_margin: float = 0.1
+    change_margin: float = 0.15
     """Lead that another label needs."""
-    min_dwell_s: float = 0.6
+    min_dwell_s: float = 2.0
     """A label is kept at least so long."""
 
 
