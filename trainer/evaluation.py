@@ -111,7 +111,7 @@ def evaluation_of(
         "all": heard.together(),
         "calibration": heard.calibration(model.card),
         "selective": selective_figures(heard.answers()[ORIGINAL], chosen),
-        "parity": _parity(network, utterances, judged, model.card) if network.is_file() else None,
+        "parity": _parity(network, utterances, judged, model.card) if network.is_file() and heard.any_window else None,
     }
 
 
@@ -153,6 +153,11 @@ class _Heard:
     judged: Sequence[JudgedClip]
     scheme: LabelScheme
     conditions: tuple[str, ...]
+
+    @property
+    def any_window(self) -> bool:
+        """Whether the model found speech anywhere."""
+        return any(len(clip.heard.windows) for clip in self.judged)
 
     def answers(self, corpus: str | None = None) -> dict[str, Predictions]:
         """`original` and each condition to the answers, to all clips or to those of one corpus."""

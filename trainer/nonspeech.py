@@ -44,7 +44,10 @@ def non_speech_clips(root: Path) -> list[Utterance]:
 
 
 def heard_as_speech(
-    posteriors: NDArray[np.floating[Any]], weights: NDArray[np.float64], n_labels: int
+    posteriors: NDArray[np.floating[Any]],
+    weights: NDArray[np.float64],
+    n_labels: int,
+    min_speech: float = MIN_SPEECH,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """As the daemon takes them: windows that are no speech are passed over, of all others what they say if it is some.
 
@@ -52,10 +55,11 @@ def heard_as_speech(
         posteriors: shape (windows, outputs): of the labels first, whose sum is how likely it is speech.
         weights: float64, shape (windows,), of each window in its clip's result.
         n_labels: of the scheme.
+        min_speech: what is less likely speech is passed over.
 
     Returns:
         Posteriors, float64 (windows, labels), rows with sum 1, and weights, 0 for windows that are passed over.
     """
     of_labels = posteriors[:, :n_labels].astype(np.float64)
     speech = of_labels.sum(axis=1)
-    return of_labels / np.maximum(speech, _TINY)[:, None], np.where(speech >= MIN_SPEECH, weights, 0.0)
+    return of_labels / np.maximum(speech, _TINY)[:, None], np.where(speech >= min_speech, weights, 0.0)

@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
 from trainer.metrics import clip_averages
-from trainer.nonspeech import heard_as_speech
+from trainer.nonspeech import MIN_SPEECH, heard_as_speech
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,10 +44,10 @@ class AnsweredWindows:
     truth: NDArray[np.int64]
     clip_weights: NDArray[np.float64]
 
-    def posteriors(self, temperature: float) -> NDArray[np.float64]:
+    def posteriors(self, temperature: float, min_speech: float = MIN_SPEECH) -> NDArray[np.float64]:
         """Of the clips, float64 (clips, labels), as the daemon averages them; zeros without a window."""
         of_windows = softmax(self.logits.astype(np.float64) / temperature, axis=-1).mean(axis=1)
-        of_labels, weights = heard_as_speech(of_windows, self.weights, self.n_labels)
+        of_labels, weights = heard_as_speech(of_windows, self.weights, self.n_labels, min_speech)
         return clip_averages(of_labels, self.clip, weights, len(self.truth))
 
 
@@ -57,11 +57,12 @@ def fitted_temperature(answered: AnsweredWindows) -> float:
     It is fitted to the clips' results, which are what people see: means over windows are less sure than windows are.
     Clips without a window do not count.
     """
-    heard = answered.posteriors(1.0).any(axis=1)
+    # All windows: which are passed over would change with the temperature, and the loss jump.
+    heard = answered.posteriors(1.0, 0.0).any(axis=1)
     truth, weights = answered.truth[heard], answered.clip_weights[heard]
 
     def loss(log_temperature: float) -> float:
-        posteriors = answered.posteriors(math.exp(log_temperature))[heard]
+        posteriors = answered.posteriors(math.exp(log_temperature), 0.0)[heard]
         of_truth = posteriors[np.arange(len(truth)), truth]
         return float(np.average(-np.log(np.maximum(of_truth, _TINY)), weights=weights))
 

@@ -115,7 +115,8 @@ def test_live_hears_what_the_file_says(pulse, monitor, speech):
     for one, other in zip(found[:2], wanted[:2], strict=True):
         assert one["duration_s"] == pytest.approx(other["duration_s"], abs=0.3)
         assert one["level_dbfs"] == pytest.approx(other["level_dbfs"], abs=1.0)
-        assert one["scores"][other["emotion"]] == pytest.approx(other["scores"][other["emotion"]], abs=0.25)
+        likeliest = max(other["scores"], key=other["scores"].get)
+        assert one["scores"][likeliest] == pytest.approx(other["scores"][likeliest], abs=0.25)
 
 
 def test_devices_lists_the_microphone(pulse):

@@ -114,6 +114,7 @@ TREES = {
             ("Sad", "sad"),
         )
     ],
+    "PicovoiceS2I": [f"PicovoiceS2I/{number:08x}-b72f-4e1a-ba76-0bb6c110ef94.wav" for number in range(6)],
     "nEMO": [
         f"nEMO/samples/{speaker}_{emotion}_12.wav"
         for speaker in ("KS0", "MK0")

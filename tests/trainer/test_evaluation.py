@@ -32,7 +32,7 @@ def card():
 def result(corpora_root, tmp_path_factory):
     """Of the shipped model, with a temperature in its card."""
     file = read_model_file(shipped_model())
-    provenance = {**file.card.provenance, "temperature": TEMPERATURE, "recordings_held_out": True}
+    provenance = {**file.card.provenance, "temperature": TEMPERATURE, "committee": 1, "recordings_held_out": True}
     path = tmp_path_factory.mktemp("model") / "emotion.tflite"
     write_model_file(path, file.flatbuffer, msgspec.structs.replace(file.card, provenance=provenance), file.probe)
     return evaluation_of(path, path.with_suffix(".keras"), corpora_root)
@@ -170,7 +170,7 @@ def test_pictures_are_drawn_of_the_figures_alone(result, tmp_path):
 def test_the_card_for_people_carries_all_of_it(result, card, tmp_path):
     text = markdown(card, "emotion@0", result, "| form |")
     draw_evaluation(result, tmp_path)
-    linked = [part.partition(")")[0] for part in text.split("](pictures/")[1:]]
+    linked = [part.partition(")")[0] for part in text.split("](pictures/emotion/")[1:]]
     assert set(linked) <= {path.name for path in tmp_path.iterdir()}
     assert {f"{name}.png" for name in PICTURES} <= set(linked)
     for wanted in ("## What it can not do", "## By gender and by language", "## How far its confidence can be believed",

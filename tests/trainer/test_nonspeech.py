@@ -27,7 +27,7 @@ def test_nothing_to_learn_from_is_an_error(tmp_path):
 
 def test_windows_that_are_no_speech_are_passed_over_and_others_made_whole():
     outputs = np.array([[0.6, 0.2, 0.2], [0.1, 0.3, 0.6], [0.25, 0.25, 0.5]])
-    posteriors, weights = heard_as_speech(outputs, np.array([0.3, 0.4, 0.5]), 2)
+    posteriors, weights = heard_as_speech(outputs, np.array([0.3, 0.4, 0.5]), 2, 0.5)
     np.testing.assert_allclose(posteriors, [[0.75, 0.25], [0.25, 0.75], [0.5, 0.5]])
     np.testing.assert_array_equal(weights, [0.3, 0.0, 0.5])
 

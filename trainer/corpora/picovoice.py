@@ -32,7 +32,7 @@ class PicovoiceS2I(NamedFiles):
     card = CorpusCard(
         name="PicovoiceS2I",
         language="en",
-        about="commands to a coffee machine in an ordinary voice, taken for neutral",
+        about="ordinary, commands to a coffee machine, 1 emotion: taken for neutral",
         licence="Apache-2.0",
         citation="Picovoice (2018), Speech-to-intent benchmark",
         url="https://github.com/Picovoice/speech-to-intent-benchmark",
