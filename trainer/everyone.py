@@ -19,11 +19,10 @@ from monitor.errors import ConfigError, ModelError, NoInputError
 from monitor.model import EmotionModel
 from trainer.evaluation import HELD_OUT, JUDGED_SIBLING, RESULT
 from trainer.experiment import CACHE, check_chains, describe, train_on
-from trainer.export import FORMS_FILE
+from trainer.export import FORMS_FILE, recipe_of
 from trainer.forms import Workshop, forms_table, read_forms
 from trainer.material import Material, gather, labelled
 from trainer.modelcard import card_path, markdown, pictures_path
-from trainer.recipe import Recipe
 from trainer.runs import RunFolder, write_json
 from trainer.splits import split
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.card import ModelFile
+    from trainer.recipe import Recipe
 
 JUDGED = "judged.json"
 """In the run folder: which run was judged in its stead."""
@@ -82,7 +82,8 @@ def train_everyone(  # noqa: PLR0917 - as train_recipe, and the run that was jud
     holdings, utterances = labelled(everyone, root)
     material = Material(holdings, split(utterances, everyone.corpora))
     describe(material)
-    out.mkdir(parents=True, exist_ok=True)
+    # First: it refuses the folder of another run, which must not be marked as this one's.
+    run.open(everyone, material)
     write_json(out / JUDGED, lent)
     train_on(material, everyone, root, run, cache=cache, temperature=lent.temperature, should_stop=should_stop)
     print(f"{run.network}: written; next: ser-train export {judged}, then ser-train export {out}")
@@ -112,7 +113,7 @@ def export_everyone(folder: Path, root: Path, out: Path, models: Path) -> int:
     sibling = _sibling(folder, models)
     if not run.metrics.is_file():
         raise NoInputError(f"{folder}: the run is not finished; go on with the same ser-train train command")
-    recipe = _of_windows(sibling.run)
+    recipe = recipe_of(sibling.run)
     out.mkdir(parents=True, exist_ok=True)
     # The validation clips only show that Keras and TFLite agree: here they were trained on.
     workshop = Workshop(run, recipe, gather(recipe, root), out)
@@ -144,7 +145,7 @@ class _Sibling:
 def _sibling(folder: Path, models: Path) -> _Sibling:
     judged = msgspec.json.decode((folder / JUDGED).read_bytes(), type=Judged)
     run = RunFolder(Path(judged.run))
-    path = models / HELD_OUT / f"{_of_windows(run).name}.tflite"
+    path = models / HELD_OUT / f"{recipe_of(run).name}.tflite"
     result, forms = run.root / "export" / RESULT, run.root / "export" / FORMS_FILE
     if missing := next((file for file in (path, result, forms) if not file.is_file()), None):
         raise NoInputError(f"{missing}: no such file; first ser-train export {run.root} --models {path.parent}")
@@ -185,10 +186,3 @@ def _lent(recipe: Recipe, judged: Path) -> Judged:
             "wanted keep = 'last', so that nobody has to be held out"
         )
     return Judged(run=str(judged), temperature=msgspec.json.decode(run.metrics.read_bytes())["temperature"])
-
-
-def _of_windows(run: RunFolder) -> Recipe:
-    recipe = run.read_recipe()
-    if not isinstance(recipe, Recipe):
-        raise ConfigError(f"{run.root}: recipe '{recipe.name}' is for whole clips; wanted one with windows")
-    return recipe

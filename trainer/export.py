@@ -47,12 +47,7 @@ def export_run(folder: Path, root: Path, out: Path, models: Path) -> int:
         MonitorError: the run is not finished, corpora are missing, or a step failed.
     """
     run = RunFolder(folder)
-    recipe = run.read_recipe()
-    if not isinstance(recipe, Recipe):
-        raise ConfigError(
-            f"{folder}: recipe '{recipe.name}' is for whole clips, which the daemon never hears; "
-            "wanted a run of a recipe with windows"
-        )
+    recipe = recipe_of(run)
     if not run.network.exists() or not run.metrics.exists():
         raise NoInputError(f"{folder}: the run is not finished; go on with the same ser-train train command")
     out.mkdir(parents=True, exist_ok=True)
@@ -69,6 +64,21 @@ def export_run(folder: Path, root: Path, out: Path, models: Path) -> int:
     _ship(workshop.path(chosen.form), models / f"{recipe.name}.tflite", result, measured, chosen)
     shutil.copyfile(run.network, models / f"{recipe.name}.keras")
     return 0
+
+
+def recipe_of(run: RunFolder) -> Recipe:
+    """The recipe of a run for the daemon.
+
+    Raises:
+        ConfigError: it is one on whole clips.
+    """
+    recipe = run.read_recipe()
+    if not isinstance(recipe, Recipe):
+        raise ConfigError(
+            f"{run.root}: recipe '{recipe.name}' is for whole clips, which the daemon never hears; "
+            "wanted a run of a recipe with windows"
+        )
+    return recipe
 
 
 def choose(measured: Sequence[Measured]) -> Measured:

@@ -113,8 +113,8 @@ class Gate:
         """
         self._detector = detector
         self._floor_mean_square = 10 ** (floor_dbfs / 10)
-        self._background = Background()
-        self._min_ratio = 10 ** (min_snr_db / 10) if min_snr_db else 0.0
+        self._background = Background() if min_snr_db else None
+        self._min_ratio = 10 ** (min_snr_db / 10)
         self._times = times
         self.state = GateState.SILENCE
         self._run_start = 0
@@ -137,8 +137,10 @@ class Gate:
     def is_voiced(self, frame: NDArray[np.int16], level: Level) -> bool:
         """The detector's vote, and the floors. Detector and background see every frame: they have a memory."""
         vote = self._detector.is_speech(frame)
-        self._background.push(level.mean_square)
-        floor = max(self._floor_mean_square, self._min_ratio * self._background.mean_square)
+        floor = self._floor_mean_square
+        if self._background is not None:
+            self._background.push(level.mean_square)
+            floor = max(floor, self._min_ratio * self._background.mean_square)
         return vote and level.mean_square >= floor
 
     def step(

@@ -256,3 +256,8 @@ def test_everyone_wants_a_finished_run_of_the_same_recipe(tmp_path, corpora_root
         with pytest.raises(MonitorError, match=wanted):
             train_everyone(recipe, corpora_root, tmp_path / "out", tmp_path / judged)
     assert not (tmp_path / "out").exists()
+    # The folder of another run is not marked as one on everybody.
+    write_json(tmp_path / "unfinished/metrics.json", {"temperature": 1.0})
+    with pytest.raises(MonitorError, match="another recipe"):
+        train_everyone(tiny, corpora_root, tmp_path / "thirteen", tmp_path / "unfinished")
+    assert not (tmp_path / "thirteen/judged.json").exists()
