@@ -6,11 +6,13 @@ would have seen, and no state of a random generator has to be kept.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from trainer.augment import energies_chain, maps_chain
+from trainer.heads import Heads
+from trainer.labels import GENDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 _WINDOWS, _MAPS, _ENERGIES = 0, 1, 2
 """Streams of random numbers within one batch."""
+_UNKNOWN = -1
+_Half: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.float32]]"
+"""Windows, float32 (n, frames, filters), and their targets, float32 (n, columns)."""
 
 
 class Batches:
@@ -53,24 +58,28 @@ class Batches:
         """
         self._copies, self._recipe, self._front_end = copies, recipe, front_end
         self._non_speech = non_speech
-        self._n_labels = len(scheme.labels)
+        self._heads = Heads.of(recipe)
+        genders = [list(GENDERS).index(u.gender) if u.gender in GENDERS else _UNKNOWN for u in utterances]
+        self._gender_of_clip = np.array(genders, np.int64)
         self._n_frames = recipe.window.frames
         self._groups = _groups(copies, utterances, scheme)
         self._keys = list(self._groups)
         self._shares = _shares(self._keys, recipe)
         self._energies_chain = energies_chain(recipe.augment.energies)
         self._maps_chain = maps_chain(recipe.augment.maps)
-        self._drawn: tuple[int, list[NDArray[np.float32]], NDArray[np.float32]] | None = None
+        self._drawn: tuple[int, list[_Half]] | None = None
 
     def batch(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Batch `number`, from 0.
 
         Returns:
-            Maps, float32 (batch, frames, filters), and targets, float32 (batch, outputs), rows with sum 1. Where
-            copies have twins, the first half of the rows and the second half are twins in the same order.
+            Maps, float32 (batch, frames, filters), and targets, float32 (batch, columns), as `trainer.heads` splits
+            them: of the outputs, with sum 1; of the gender, with sum 1 or, where it is not known, 0; of speech
+            activity, 1 for each frame with speech. Where copies have twins, the first half of the rows and the second
+            half are twins in the same order.
         """
-        halves, targets = self._windows(number // self._recipe.sampling.draws_per_window)
-        made = [self._masked(maps, targets, number) for maps in halves]
+        halves = self._windows(number // self._recipe.sampling.draws_per_window)
+        made = [self._masked(maps, targets, number) for maps, targets in halves]
         return np.concatenate([maps for maps, _ in made]), np.concatenate([mixed for _, mixed in made])
 
     def _masked(
@@ -82,19 +91,21 @@ class Batches:
             maps, targets = augmentation(maps, targets, rng)
         return maps.astype(np.float32, copy=False), targets
 
-    def _windows(self, draw: int) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
+    def _windows(self, draw: int) -> list[_Half]:
         """The windows of one draw, and their twins', behind the front-end; the last draw is kept for its next use."""
         if self._drawn is None or self._drawn[0] != draw:
             rng = np.random.default_rng([self._recipe.seed, draw, _WINDOWS])
             rows, targets = self._choose(rng)
-            cut = self._cut(self._copies, rows, rng)
+            halves = self._cut(self._copies, rows, targets, rng)
             if self._non_speech is not None:
-                rows, targets = self._with_non_speech(targets, self._non_speech, rng)
-                others = self._cut(self._non_speech, rows, rng)
-                cut = [np.concatenate(both) for both in zip(cut, others, strict=True)]
-            halves = [self._front_end(self._altered(energies, draw)) for energies in cut]
-            self._drawn = draw, halves, targets
-        return self._drawn[1], self._drawn[2]
+                rows = rng.integers(len(self._non_speech.clip), size=self._n_non_speech)
+                others = self._cut(self._non_speech, rows, self._no_speech(), rng)
+                halves = [
+                    (np.concatenate([a, c]), np.concatenate([b, d]))
+                    for (a, b), (c, d) in zip(halves, others, strict=True)
+                ]
+            self._drawn = draw, [(self._front_end(self._altered(energies, draw)), t) for energies, t in halves]
+        return self._drawn[1]
 
     def _altered(self, energies: NDArray[np.float32], draw: int) -> NDArray[np.float32]:
         """Stage `energies`; the same for twins."""
@@ -104,16 +115,19 @@ class Batches:
         return energies.astype(np.float32, copy=False)
 
     def _choose(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Numbers of copies of speech, int64 (n,), and targets, float32 (n, labels)."""
+        """Numbers of copies of speech, int64 (n,), and targets of emotion and gender, float32 (n, columns)."""
         n = self._recipe.training.batch_size - self._n_non_speech
         rows = np.empty(n, dtype=np.int64)
-        targets = np.zeros((n, self._n_labels), dtype=np.float32)
+        targets = np.zeros((n, self._heads.n_outputs), dtype=np.float32)
         for i, key in enumerate(rng.choice(len(self._keys), n, p=self._shares)):
             clips = self._groups[self._keys[key]]
             of_clip = clips[rng.integers(len(clips))]
             rows[i] = of_clip[rng.integers(len(of_clip))]
             targets[i, self._keys[key][1]] = 1
-        return rows, targets
+        if not self._heads.n_genders:
+            return rows, targets
+        genders = self._gender_of_clip[self._copies.clip[rows], None] == np.arange(self._heads.n_genders)
+        return rows, np.concatenate([targets, genders.astype(np.float32)], axis=1)
 
     @property
     def _n_non_speech(self) -> int:
@@ -121,42 +135,55 @@ class Batches:
         table = self._recipe.non_speech
         return 0 if table is None else max(1, round(table.share * self._recipe.training.batch_size))
 
-    def _with_non_speech(
-        self, targets: NDArray[np.float32], copies: CachedCopies, rng: np.random.Generator
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Numbers of copies without speech, int64 (m,), and the targets of the whole batch, with one more column."""
-        rows = rng.integers(len(copies.clip), size=self._n_non_speech)
-        wider = np.zeros((len(targets) + len(rows), self._n_labels + 1), np.float32)
-        wider[: len(targets), : self._n_labels] = targets
-        wider[len(targets) :, self._n_labels] = 1
-        return rows, wider
+    def _no_speech(self) -> NDArray[np.float32]:
+        """Targets of emotion and gender of windows without speech, float32 (m, columns)."""
+        targets = np.zeros((self._n_non_speech, self._heads.n_outputs + self._heads.n_genders), np.float32)
+        targets[:, self._heads.n_labels] = 1
+        return targets
 
     def _cut(
-        self, copies: CachedCopies, rows: NDArray[np.int64], rng: np.random.Generator
-    ) -> list[NDArray[np.float32]]:
-        """One window of each copy, float32 (n, frames, filters), and one of each twin where there are any."""
+        self, copies: CachedCopies, rows: NDArray[np.int64], targets: NDArray[np.float32], rng: np.random.Generator
+    ) -> list[_Half]:
+        """One window of each copy and its targets, and one of each twin where there are any.
+
+        Windows are energies, float32 (n, frames, filters).
+        """
         sampling = self._recipe.sampling
         first = copies.speech_start[rows] + sampling.first_end_frames
         last = np.maximum(copies.speech_end[rows] + sampling.last_end_frames, first + 1)
         end = first + (last - first) * rng.random(len(rows)) ** sampling.end_power
         pace = rng.uniform(1 - sampling.stretch, 1 + sampling.stretch, len(rows))
-        windows = [self._interpolate(copies, copies.energies, rows, end, pace)]
+        steps = np.arange(self._n_frames - 1, -1, -1) * pace[:, None]
+        halves = [self._half(copies, copies.energies, rows, end[:, None] - steps, targets)]
         if copies.twins is not None:
             shift = sampling.twin_shift_frames
             late = end + rng.uniform(-shift, shift, len(rows))
-            windows.append(self._interpolate(copies, copies.twins, rows, late, pace))
-        return windows
+            halves.append(self._half(copies, copies.twins, rows, late[:, None] - steps, targets))
+        return halves
+
+    def _half(
+        self,
+        copies: CachedCopies,
+        energies: NDArray[np.float16],
+        rows: NDArray[np.int64],
+        at: NDArray[np.float64],
+        targets: NDArray[np.float32],
+    ) -> _Half:
+        """The windows at frames `at`, float (n, frames), and their targets, with speech activity where it is taught."""
+        if self._heads.activity:
+            spoken = (at >= copies.speech_start[rows, None]) & (at < copies.speech_end[rows, None])
+            spoken &= ~targets[:, self._heads.n_labels : self._heads.n_outputs].any(axis=1, keepdims=True)
+            targets = np.concatenate([targets, spoken.astype(np.float32)], axis=1)
+        return self._interpolate(copies, energies, rows, at), targets
 
     def _interpolate(
         self,
         copies: CachedCopies,
         energies: NDArray[np.float16],
         rows: NDArray[np.int64],
-        end: NDArray[np.float64],
-        pace: NDArray[np.float64],
+        at: NDArray[np.float64],
     ) -> NDArray[np.float32]:
-        """Windows that end at frames `end` and take steps of `pace` frames, float32 (n, frames, filters)."""
-        at = end[:, None] - np.arange(self._n_frames - 1, -1, -1) * pace[:, None]
+        """Windows whose rows lie at frames `at`, float (n, frames); float32 (n, frames, filters)."""
         # Before the copy and behind it, its first and last frame go on.
         at = np.clip(at, 0, copies.n_frames[rows][:, None] - 1.001)
         below = at.astype(np.int64)

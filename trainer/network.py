@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from monitor.errors import ModelError, NoInputError
+from monitor.errors import ConfigError, ModelError, NoInputError
 from trainer.architectures import build_architecture
 from trainer.architectures.frontend import FrontEnd
-from trainer.architectures.layers import Consensus
-from trainer.labels import label_scheme
+from trainer.architectures.layers import AttentiveStatistics, Consensus
+from trainer.heads import Heads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,16 +24,42 @@ _BATCH = 256
 
 
 def trained(recipe: Recipe) -> Any:
-    """What is trained: maps, float32 (batch, frames, filters), to logits of each member, (batch, members, outputs).
+    """What is trained: maps, float32 (batch, frames, filters), to logits of each member, (batch, members, columns).
 
-    Outputs are the labels and, where the recipe has recordings without speech, one more for these.
+    Columns are those of `trainer.heads`.
+
+    Raises:
+        ConfigError: the architecture has no place for a head.
     """
     shape = recipe.window.frames, recipe.features.n_filters
-    n_outputs = len(label_scheme(recipe.labels).labels) + (recipe.non_speech is not None)
-    members = [build_architecture(recipe.architecture, shape, n_outputs) for _ in range(recipe.committee)]
+    members = [_member(recipe, shape) for _ in range(recipe.committee)]
     maps = keras.Input(shape)
-    stacked = [keras.layers.Reshape((1, n_outputs))(member(maps)) for member in members]
+    stacked = [keras.layers.Reshape((1, member.output_shape[-1]))(member(maps)) for member in members]
     return keras.Model(maps, keras.layers.Concatenate(axis=1)(stacked) if len(stacked) > 1 else stacked[0])
+
+
+def _member(recipe: Recipe, shape: tuple[int, int]) -> Any:
+    """The recipe's architecture, with the further heads on what its classifier and its pooling are given."""
+    heads = Heads.of(recipe)
+    body = build_architecture(recipe.architecture, shape, heads.n_outputs)
+    columns = [body.output]
+    if heads.n_genders:
+        columns.append(keras.layers.Dense(heads.n_genders)(body.layers[-1].input))
+    if heads.activity:
+        pooling = next((layer for layer in body.layers if isinstance(layer, AttentiveStatistics)), None)
+        if pooling is None:
+            raise ConfigError(
+                f"architecture '{recipe.architecture['name']}' has no time steps that speech activity could be told "
+                "of; set tasks.speech_activity = 0, or take 'residual'"
+            )
+        n_frames, n_steps = shape[0], pooling.input.shape[1]
+        if n_frames % n_steps:
+            raise ConfigError(
+                f"{n_frames} frames of a window become {n_steps} time steps, wanted a divisor of {n_frames} for "
+                "tasks.speech_activity; change window.frames or the architecture's strides"
+            )
+        columns.append(keras.layers.Flatten()(keras.layers.Dense(1)(pooling.input)))
+    return keras.Model(body.input, keras.layers.Concatenate()(columns)) if len(columns) > 1 else body
 
 
 def front_end(table: FrontEndTable, *, cepstra: bool) -> FrontEnd:
@@ -41,20 +67,23 @@ def front_end(table: FrontEndTable, *, cepstra: bool) -> FrontEnd:
     return FrontEnd(cepstra=cepstra, floor=table.floor, scale=table.scale, shift=table.shift)
 
 
-def deployed(body: Any, recipe: Recipe, temperature: float = 1.0) -> Any:
-    """All in one graph: front-end, members, temperature and the mean of their posteriors.
+def deployed(body: Any, recipe: Recipe, temperature: float = 1.0, *, by_gender: bool = False) -> Any:
+    """All in one graph: front-end, members, temperature and the mean of their answers.
 
     Args:
         body: of `trained`.
         recipe: gives shapes and front-end.
         temperature: logits are divided by it; see `trainer.temperature`.
+        by_gender: labels by gender, from the heads of emotion and gender together.
 
     Returns:
-        A network from features, float32 (batch, frames, coefficients), to posteriors (batch, outputs).
+        A network from features, float32 (batch, frames, coefficients), to posteriors and speech activity,
+        (batch, outputs + time steps).
     """
     features = keras.Input((recipe.window.frames, recipe.features.n_coefficients))
     maps = front_end(recipe.front_end, cepstra=recipe.features.name == "mfcc")(features)
-    return keras.Model(features, Consensus(temperature)(body(maps)), name=recipe.name.replace("-", "_"))
+    consensus = Consensus(Heads.of(recipe), temperature, by_gender=by_gender)
+    return keras.Model(features, consensus(body(maps)), name=recipe.name.replace("-", "_"))
 
 
 def read_network(path: Path) -> Any:
@@ -77,7 +106,7 @@ def read_network(path: Path) -> Any:
 
 
 def posteriors_of(network: Any, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Posteriors of many windows, float32 (n, frames, coefficients) to float64 (n, outputs)."""
+    """Answers to many windows, float32 (n, frames, coefficients) to float64 (n, outputs + time steps)."""
     parts = [np.asarray(network(features[i : i + _BATCH], training=False)) for i in range(0, len(features), _BATCH)]
     return np.concatenate(parts).astype(np.float64) if parts else np.empty((0, network.output_shape[-1]))
 

@@ -71,6 +71,18 @@ class NonSpeechTable(Table, frozen=True, kw_only=True):
     copies: Count = 4
 
 
+class TasksTable(Table, frozen=True, kw_only=True):
+    """What else the network is taught, from the same features; see `trainer.heads`. 0: it has no such head.
+
+    Attributes:
+        gender: weight of the loss of telling women from men; clips of unknown gender do not count.
+        speech_activity: weight of the loss of telling where in the window somebody speaks.
+    """
+
+    gender: NotNegative = 0.0
+    speech_activity: NotNegative = 0.0
+
+
 class FrontEndTable(Table, frozen=True, kw_only=True):
     """The first layers of the network: log energies to maps of about unit spread that do not know the level.
 
@@ -180,6 +192,7 @@ class Recipe(Table, frozen=True, kw_only=True):
     window: WindowTable = WindowTable()
     corpora: Annotated[dict[str, CorpusUse], Meta(min_length=1)]
     non_speech: NonSpeechTable | None = None
+    tasks: TasksTable = TasksTable()
     front_end: FrontEndTable = FrontEndTable()
     augment: AugmentTable = AugmentTable()
     sampling: SamplingTable = SamplingTable()

@@ -58,6 +58,11 @@ class RunFolder:
         return self.root / "state.npz"
 
     @property
+    def network_by_gender(self) -> Path:
+        """The same with labels by gender; only of recipes that teach gender."""
+        return self.root / "model-by-gender.keras"
+
+    @property
     def network(self) -> Path:
         """The trained network as it is deployed."""
         return self.root / "model.keras"

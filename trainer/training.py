@@ -18,7 +18,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from trainer import network
-from trainer.labels import label_scheme
+from trainer.heads import Heads
 from trainer.material import labels_of
 from trainer.metrics import NO_ANSWER, score
 from trainer.runs import write_arrays, write_json
@@ -48,7 +48,7 @@ class Validation:
         self._heard = heard
         self._truth = labels_of(utterances, recipe)
         self._corpora = [utterance.corpus for utterance in utterances]
-        self._n_labels = len(label_scheme(recipe.labels).labels)
+        self._heads = Heads.of(recipe)
 
     def uar(self, body: Any, temperature: float = 1.0) -> dict[str, float]:
         """UAR of each corpus, 0-1, and their `mean`; a clip's result is as in the daemon."""
@@ -62,15 +62,19 @@ class Validation:
         return fitted_temperature(self._answered(body))
 
     def _answered(self, body: Any) -> AnsweredWindows:
-        logits = _in_parts(lambda maps: body(maps, training=False), self._maps)
+        logits = _in_parts(lambda maps: self._heads.split(body(maps, training=False))[0], self._maps)
         n_clips = Counter(self._corpora)
         weights = np.array([1 / n_clips[corpus] for corpus in self._corpora])
         heard = self._heard
-        return AnsweredWindows(logits, heard.clip, heard.speech_ratios, self._n_labels, np.array(self._truth), weights)
+        return AnsweredWindows(
+            logits, heard.clip, heard.speech_ratios, self._heads.n_labels, np.array(self._truth), weights
+        )
 
     def _corpus_uar(self, corpus: str, predicted: NDArray[np.int64]) -> float:
         of_corpus = [i for i, name in enumerate(self._corpora) if name == corpus]
-        return score([self._truth[i] for i in of_corpus], [int(predicted[i]) for i in of_corpus], self._n_labels).uar
+        return score(
+            [self._truth[i] for i in of_corpus], [int(predicted[i]) for i in of_corpus], self._heads.n_labels
+        ).uar
 
 
 class Trainer:
@@ -90,8 +94,7 @@ class Trainer:
         self._body = network.trained(recipe)
         self._optimizer = _optimizer(recipe.training)
         self._optimizer.build(self._body.trainable_variables)
-        smoothing = recipe.training.label_smoothing
-        self._loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+        self._loss = HeadsLoss(recipe)
         self._averages = [tf.Variable(variable.value) for variable in self._body.trainable_variables]
         self._best = -1.0
         self._best_variables: list[NDArray[np.float32]] = []
@@ -138,6 +141,8 @@ class Trainer:
         temperature = judge if isinstance(judge, float) else judge.temperature(self._body)
         deployed = network.deployed(self._body, self._recipe, temperature)
         deployed.save(self._run.network)
+        if self._recipe.tasks.gender:
+            network.deployed(self._body, self._recipe, temperature, by_gender=True).save(self._run.network_by_gender)
         figures = {
             "validation_uar": {} if isinstance(judge, float) else judge.uar(self._body, temperature),
             "temperature": round(temperature, 4),
@@ -165,10 +170,7 @@ class Trainer:
         variables = self._body.trainable_variables
         with tf.GradientTape() as tape:
             logits = self._body(maps, training=True)
-            # Every member learns for itself: trained on their mean, they would lean on each other.
-            loss = self._loss(tf.repeat(targets[:, tf.newaxis], self._recipe.committee, axis=1), logits)
-            if self._recipe.training.consistency:
-                loss += self._recipe.training.consistency * _divergence(*tf.split(logits, 2))
+            loss = self._loss(targets, logits)
         self._optimizer.apply(tape.gradient(loss, variables), variables)
         for average, variable in zip(self._averages, variables, strict=True):
             average.assign(past * average + (1 - past) * variable.value)
@@ -236,6 +238,45 @@ def prefetched(make: Callable[[int], Any], start: int, stop: int) -> Iterator[An
         finally:
             for future in ahead:
                 future.cancel()
+
+
+class HeadsLoss:
+    """What a training makes smaller: the losses of all heads, and how far the answers to twins lie apart."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        """Weights are those of the recipe."""
+        self._heads, self._tasks, self._training = Heads.of(recipe), recipe.tasks, recipe.training
+
+    def __call__(self, targets: Any, logits: Any) -> Any:
+        """The mean over windows and members.
+
+        Every member learns for itself: trained on their mean, they would lean on each other.
+
+        Args:
+            targets: float32 (batch, columns), of `trainer.dataset.Batches`.
+            logits: float32 (batch, members, columns), of `trainer.network.trained`.
+        """
+        wanted, wanted_gender, spoken = self._heads.split(targets[:, tf.newaxis])
+        emotion, gender, activity = self._heads.split(logits)
+        smoothing = self._training.label_smoothing
+        smooth = wanted * (1 - smoothing) + smoothing / self._heads.n_outputs
+        loss = _cross_entropy(smooth, emotion)
+        if self._heads.n_genders:
+            # Where nobody knows it, all targets are 0, and so is the loss.
+            loss += self._tasks.gender * _cross_entropy(wanted_gender, gender)
+        if self._heads.activity:
+            n_steps = activity.shape[-1]
+            shares = tf.reduce_mean(tf.reshape(spoken, (-1, 1, n_steps, spoken.shape[-1] // n_steps)), axis=-1)
+            errors = tf.nn.sigmoid_cross_entropy_with_logits(tf.broadcast_to(shares, tf.shape(activity)), activity)
+            loss += self._tasks.speech_activity * tf.reduce_mean(errors)
+        if self._training.consistency:
+            loss += self._training.consistency * _divergence(*tf.split(emotion, 2))
+        return loss
+
+
+def _cross_entropy(targets: Any, logits: Any) -> Any:
+    """Mean of what each window costs each member; (batch, 1, n) and (batch, members, n)."""
+    return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=-1))
 
 
 def _divergence(one: Any, other: Any) -> Any:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import msgspec
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from trainer import cache
 from trainer.cache import cached_copies, energies_spec
 from trainer.dataset import Batches
 from trainer.experiment import check_chains
+from trainer.heads import Heads
 from trainer.labels import label_scheme
 from trainer.material import gather, heard
 from trainer.nonspeech import non_speech_clips
@@ -169,3 +172,35 @@ def test_copies_made_with_other_recordings_are_not_taken_for_these(tiny, monkeyp
     now = cache._key(tiny)
     monkeypatch.setattr(cache, "_VERSION", 2)
     assert cache._key(tiny) != now
+
+
+def test_heads_have_targets_of_their_own(tiny, corpora_root, session_cache):
+    tasks = msgspec.convert({"gender": 0.1, "speech_activity": 0.2}, type(tiny.tasks))
+    plain = tiny.replaced(tasks=tasks, augment=msgspec.structs.replace(tiny.augment, energies=(), maps=()))
+    batches = make_batches(plain, corpora_root, session_cache)
+    heads = Heads.of(plain)
+    for number in range(0, 8, 2):
+        maps, targets = batches.batch(number)
+        emotion, gender, spoken = heads.split(targets)
+        assert [part.shape[1] for part in (emotion, gender, spoken)] == [8, 2, 300]
+        np.testing.assert_array_equal(emotion.sum(axis=1), 1)
+        for half in (slice(0, 8), slice(8, 16)):
+            np.testing.assert_array_equal(gender[half].sum(axis=1), [1, 1, 1, 1, 1, 1, 0, 0])
+            assert not spoken[half][6:].any()
+            assert (spoken[half][:6].mean(axis=1) > 0.05).all()
+            # The lead is quiet: of speech there is more energy.
+            loud = maps[half][:6].mean(axis=2)
+            assert all(
+                window[said > 0].mean() > window[said == 0].mean() + 0.1
+                for window, said in zip(loud, spoken[half][:6], strict=True)
+            )
+
+
+def test_a_clip_whose_gender_is_not_known_has_none(tiny, corpora_root, session_cache):
+    tasks = msgspec.convert({"gender": 0.1}, type(tiny.tasks))
+    recipe = tiny.replaced(tasks=tasks, non_speech=None)
+    train = gather(recipe, corpora_root).splits.train
+    copies = cached_copies(train, recipe, corpora_root, session_cache)
+    unknown = [dataclasses.replace(utterance, gender="") for utterance in train]
+    batches = Batches(copies, unknown, label_scheme(recipe.labels), recipe, front_end=lambda energies: energies)
+    np.testing.assert_array_equal(batches.batch(0)[1][:, 7:], 0)

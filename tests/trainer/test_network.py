@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from monitor.errors import ConfigError
+
 pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="TensorFlow is not installed"),
@@ -43,6 +45,76 @@ def test_deployed_is_the_mean_of_the_members_posteriors_at_the_temperature(sides
     logits, posteriors, _ = sides
     powers = np.exp(logits / 1.7)
     np.testing.assert_allclose(posteriors, (powers / powers.sum(axis=2, keepdims=True)).mean(axis=1), atol=1e-6)
+
+
+SMALL = {"name": "residual", "stem_channels": 4, "stages": [{"channels": 6, "strides": [1, 2]}], "width": 8}
+
+
+def tasks_of(tiny, **weights):
+    return tiny.replaced(tasks=msgspec.convert(weights, type(tiny.tasks)))
+
+
+def by_gender(recipe):
+    import keras
+
+    from trainer import network
+
+    keras.utils.set_random_seed(2)
+    body = network.trained(recipe)
+    features = np.random.default_rng(0).normal(-8, 2, (3, 300, 40)).astype(np.float32)
+    maps = network.front_end(recipe.front_end, cepstra=True)(features)
+    of_both = [
+        network.posteriors_of(network.deployed(body, recipe, 1.7, by_gender=it), features) for it in (False, True)
+    ]
+    return np.asarray(body(maps, training=False), np.float64), *of_both
+
+
+def test_heads_lie_behind_the_posteriors(worker, tiny):
+    recipe = tasks_of(tiny, gender=0.1, speech_activity=0.2).replaced(architecture=SMALL)
+    logits, plain, gendered = worker(by_gender, recipe)
+    emotion, gender, activity = logits[..., :8], logits[..., 8:10], logits[..., 10:]
+    powers = np.exp(emotion / 1.7)
+    posteriors, shares = (
+        powers / powers.sum(axis=2, keepdims=True),
+        np.exp(gender) / np.exp(gender).sum(2, keepdims=True),
+    )
+    steps = (1 / (1 + np.exp(-activity))).mean(axis=1)
+    assert steps.shape[1] == 75
+    np.testing.assert_allclose(plain, np.hstack([posteriors.mean(axis=1), steps]), atol=1e-6)
+    women, men = ((shares[..., i : i + 1] * posteriors[..., :7]).mean(axis=1) for i in (0, 1))
+    np.testing.assert_allclose(gendered, np.hstack([women, men, posteriors.mean(axis=1)[:, 7:], steps]), atol=1e-6)
+
+
+def lossy(recipe, targets, logits):
+    from trainer.training import HeadsLoss
+
+    return float(HeadsLoss(recipe)(np.float32(targets), np.float32(logits)))
+
+
+def test_the_loss_is_that_of_each_head_by_its_weight(worker, tiny):
+    """One window of four frames, two members, two time steps; worked out by hand."""
+    recipe = tasks_of(tiny, gender=0.5, speech_activity=0.25).replaced(
+        labels="emotion-7", training=msgspec.structs.replace(tiny.training, consistency=0.0, label_smoothing=0.0)
+    )
+    targets = np.zeros((2, 8 + 2 + 4))
+    targets[0, [2, 9]], targets[1, 7] = 1, 1  # a man speaks, and nobody does
+    targets[0, 10:] = [0, 1, 1, 1]
+    logits = np.zeros((2, 2, 8 + 2 + 2))
+    logits[0, 0, 2], logits[0, 0, 9], logits[0, 0, 10:] = 3, 2, [1, -1]
+    emotion = np.log(8) * 3 + np.log(7 + np.exp(3)) - 3
+    gender = np.log(2) + np.log(1 + np.exp(2)) - 2
+    sigmoid = 1 / (1 + np.exp(-1))
+    sure = -0.5 * np.log(sigmoid) - 0.5 * np.log(1 - sigmoid) - np.log(1 - sigmoid)
+    wanted = emotion / 4 + 0.5 * gender / 4 + 0.25 * (sure + 6 * np.log(2)) / 8
+    assert worker(lossy, recipe, targets, logits) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_speech_activity_needs_time_steps(worker, tiny):
+    recipe = tasks_of(tiny, speech_activity=0.2).replaced(architecture={"name": "lightsernet"})
+    with pytest.raises(ConfigError, match="no time steps"):
+        worker(both_sides, recipe, 1.0)
+    with pytest.raises(ConfigError, match="300 frames of a window become 38 time steps"):
+        worker(both_sides, tasks_of(tiny, speech_activity=0.2), 1.0)
 
 
 def counted():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import layers, ops
+
+from trainer.heads import Heads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,20 +65,41 @@ class WithMeanRemoved(layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable(package="ser_monitor")
 class Consensus(layers.Layer):  # type: ignore[misc]
-    """Mean of the members' posteriors; logits are divided by a temperature first (Guo et al. 2017)."""
+    """Mean of the members' answers; the emotion's logits are divided by a temperature first (Guo et al. 2017)."""
 
-    def __init__(self, temperature: float = 1.0, **kwargs: Any) -> None:
-        """`temperature` above 1 makes less sure, below 1 surer."""
+    def __init__(
+        self, heads: Heads | dict[str, Any], temperature: float = 1.0, *, by_gender: bool = False, **kwargs: Any
+    ) -> None:
+        """Take the shape of the members' answers.
+
+        Args:
+            heads: of each member; a dictionary where a file is read.
+            temperature: above 1 makes less sure, below 1 surer.
+            by_gender: each label for women and for men, as `label_scheme` orders them.
+            kwargs: Keras' own.
+        """
         super().__init__(**kwargs)
-        self.temperature = temperature
+        self.heads = Heads(**heads) if isinstance(heads, dict) else heads
+        self.temperature, self.by_gender = temperature, by_gender
 
     def call(self, logits: Any) -> Any:
-        """float32 (batch, members, labels) to (batch, labels), rows with sum 1."""
-        return ops.mean(ops.softmax(logits / self.temperature, axis=-1), axis=1)
+        """float32 (batch, members, columns) to (batch, outputs + time steps).
+
+        Outputs have sum 1; speech activity, where there is such a head, is 0 to 1 for each time step.
+        """
+        emotion, gender, activity = self.heads.split(logits)
+        posteriors = ops.softmax(emotion / self.temperature, axis=-1)
+        if self.by_gender:
+            shares, n_labels = ops.softmax(gender, axis=-1), self.heads.n_labels
+            of_genders = [shares[..., i : i + 1] * posteriors[..., :n_labels] for i in range(self.heads.n_genders)]
+            posteriors = ops.concatenate([*of_genders, posteriors[..., n_labels:]], axis=-1)
+        answers = [posteriors, ops.sigmoid(activity)] if self.heads.activity else [posteriors]
+        return ops.mean(ops.concatenate(answers, axis=-1), axis=1)
 
     def get_config(self) -> dict[str, Any]:
         """What the constructor takes."""
-        return {**super().get_config(), "temperature": self.temperature}
+        own = {"heads": asdict(self.heads), "temperature": self.temperature, "by_gender": self.by_gender}
+        return {**super().get_config(), **own}
 
 
 def as_image(maps: Any, *, mean_removed: bool) -> Any:
