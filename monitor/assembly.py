@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from monitor.clock import StreamClock
     from monitor.config import Settings
     from monitor.daemon import Daemon
-    from monitor.pipeline import Classifier
+    from monitor.pipeline.classifier import Classifier
     from monitor.records import StatusTaken
     from monitor.sinks import Sink
     from monitor.sinks.stdout import OutputFormat
@@ -63,6 +63,7 @@ def make_pipeline(settings: Settings, model: Classifier, *, limit_events: bool =
             preroll_ms=vad.preroll_ms,
             min_snr_db=vad.min_snr_db,
             min_speech_posterior=vad.min_speech_posterior,
+            activity_hangover_ms=vad.activity_hangover_ms,
         ),
         decision=DecisionRule(
             smoothing_s=decision.smoothing_s,

@@ -65,6 +65,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         created: ISO 8601 date.
         labels: in the order of the posteriors.
         non_speech: the network has one more output behind the labels: how likely the window holds no speech.
+        activity_steps: and behind that so many more, how likely somebody speaks in each equal part of the window.
         features: what the input tensor holds.
         window_frames: frames of an analysis window: the input tensor is (1, window_frames, n_coefficients).
         hop_frames: distance between windows in frames.
@@ -86,6 +87,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     created: str
     labels: Annotated[tuple[Label, ...], Meta(min_length=2, max_length=100)]
     non_speech: bool = False
+    activity_steps: Annotated[int, Meta(ge=0, le=1000)] = 0
     features: FeatureSpec
     window_frames: Count
     hop_frames: Count
@@ -100,6 +102,11 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     provenance: dict[str, Any] = {}
     licences: tuple[Licence, ...] = ()
     metrics: tuple[Metric, ...] = ()
+
+    @property
+    def n_outputs(self) -> int:
+        """Of the posteriors: labels and, where there is one, no speech."""
+        return len(self.labels) + self.non_speech
 
     def __post_init__(self) -> None:
         """Refuse what the daemon could not run and labels that no event could carry.

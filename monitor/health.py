@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from monitor.pipeline import Classifier
+    from monitor.pipeline.classifier import Answer, Classifier
     from monitor.pipeline.features.spec import FeatureSpec
     from monitor.pipeline.windows import WindowRule
     from monitor.records import MonitorState, PipelineEvent
@@ -74,12 +74,12 @@ class TimedClassifier:
         """The windows it was trained on."""
         return self._classifier.window
 
-    def posteriors(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+    def answer(self, values: NDArray[np.float32]) -> Answer:
         """As the classifier's own."""
         started_s = self._clock()
-        posteriors = self._classifier.posteriors(values)
+        answer = self._classifier.answer(values)
         self._took_s.append(self._clock() - started_s)
-        return posteriors
+        return answer
 
     def p95_ms(self) -> float | None:
         """95th percentile over the last windows, in milliseconds; None before the first. From any thread."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from monitor.card import probe_signal, read_model_file
 from monitor.errors import MissingDependencyError, ModelError
+from monitor.pipeline.classifier import Answer
 from monitor.pipeline.frames import features_of
 from monitor.pipeline.windows import WindowRule
 
@@ -82,22 +83,19 @@ class EmotionModel:
         card = self.card
         return WindowRule(card.window_frames, card.hop_frames, card.min_speech_s, card.min_final_speech_s)
 
-    def posteriors(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Features of one window, float32 (frames, coefficients), to probabilities, float64 (labels,).
-
-        Their sum is how likely the window holds speech: 1 where the model cannot tell.
-        """
+    def answer(self, values: NDArray[np.float32]) -> Answer:
+        """Classify the features of one window, float32 (frames, coefficients)."""
         self._interpreter.set_tensor(self._input, values[np.newaxis])
         self._interpreter.invoke()
         raw = self._interpreter.get_tensor(self._output)[0].astype(np.float64)
+        outputs = raw[: self.card.n_outputs]
         # Rounding in float32 or int8 leaves the sum a little off 1.
-        result: NDArray[np.float64] = (raw / raw.sum())[: len(self.card.labels)]
-        return result
+        return Answer((outputs / outputs.sum())[: len(self.card.labels)], raw[self.card.n_outputs :])
 
     def _check_tensors(self) -> None:
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         wanted_in = (1, self.card.window_frames, self.card.features.n_coefficients)
-        wanted_out = (1, len(self.card.labels) + self.card.non_speech)
+        wanted_out = (1, self.card.n_outputs + self.card.activity_steps)
         for side, details, wanted in (("input", inputs, wanted_in), ("output", outputs, wanted_out)):
             found = [(tuple(int(n) for n in d["shape"]), np.dtype(d["dtype"]).name) for d in details]
             if found != [(wanted, "float32")]:
@@ -113,7 +111,7 @@ class EmotionModel:
             )
         self._compare("features", features, file.probe.features, FEATURE_TOLERANCE)
         try:
-            posteriors = self.posteriors(features)
+            posteriors = self.answer(features).posteriors
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"model {self.identity}: the network does not run: {_first_line(error)}") from None
         if posteriors.shape != file.probe.posteriors.shape:

@@ -41,7 +41,7 @@ class AudioBlock:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """The gate opened."""
+    """The gate opened; or somebody speaks again while it is open."""
 
     at_sample: int
     """Start of the speech, pre-roll included: earlier than the moment of the decision."""
@@ -49,10 +49,10 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
-    """The gate closed."""
+    """The gate closed; or the model sees nobody speak any more."""
 
     at_sample: int
-    """End of the last voiced frame."""
+    """End of the last voiced frame; or of what the model takes for speech."""
     voiced_samples: int
     """Samples in voiced frames since the speech started."""
 
@@ -125,7 +125,7 @@ class EmotionEvent:
     by the speech in them."""
     start_sample: int = 0
     end_sample: int = 0
-    """`new`, `update`: how far the speech had been classified; `end`: end of the last voiced frame."""
+    """`new`, `update`: how far the speech had been classified; `end`: end of the speech, as `SpeechEnded`."""
     decided_sample: int = 0
     """How far the stream had been heard when this was decided: what latency is measured from."""
     speech_samples: int = 0

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from monitor.pipeline.classifier import Answer
 from monitor.pipeline.features.spec import FeatureSpec
 from monitor.pipeline.windows import WindowRule
 
@@ -17,12 +18,12 @@ class FeatureHash:
         self._projection = np.random.default_rng(5).standard_normal((150, 40, 3)) * 0.01
         self.n_windows = 0
 
-    def posteriors(self, values):
+    def answer(self, values):
         self.n_windows += 1
         assert values.dtype == np.float32
         logits = np.tensordot(values.astype(np.float64), self._projection, axes=2)
         weights = np.exp(logits - logits.max())
-        return weights / weights.sum()
+        return Answer(weights / weights.sum())
 
 
 class LoudIsSpeech:

@@ -38,7 +38,7 @@ def rewrite(shipped, tmp_path):
 
 def test_shipped_model_loads_and_gives_a_distribution(shipped):
     model = EmotionModel.load(shipped_model())
-    posteriors = model.posteriors(shipped.probe.features)
+    posteriors = model.answer(shipped.probe.features).posteriors
     assert posteriors.shape == (len(model.labels),)
     # What is left is how likely nobody speaks.
     assert model.card.non_speech
@@ -152,13 +152,13 @@ from monitor.model import EmotionModel, probe_features, shipped_model
 content = bytearray(shipped_model().read_bytes())
 model = EmotionModel.load(shipped_model())
 features = probe_features(model.spec, model.window.window_frames)
-wanted, path, rng, refused = model.posteriors(features), Path(sys.argv[1]), random.Random(4), 0
+wanted, path, rng, refused = model.answer(features).posteriors, Path(sys.argv[1]), random.Random(4), 0
 for _ in range(500):
     at, bit = rng.randrange(len(content)), rng.randrange(8)
     content[at] ^= 1 << bit
     path.write_bytes(content)
     try:
-        assert (EmotionModel.load(path).posteriors(features) == wanted).all(), at
+        assert (EmotionModel.load(path).answer(features).posteriors == wanted).all(), at
     except MonitorError:
         refused += 1
     content[at] ^= 1 << bit

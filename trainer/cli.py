@@ -101,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--models", type=Path, default=Path("models"), help="where model file and card go (default: models)"
     )
+    export.add_argument("--by-gender", action="store_true", help="labels by gender, of a run that teaches gender")
     plot = _verb(verbs, "plot", "draw corpora, clips, augmentations, runs and experiments", _plot)
     plot.add_argument("what", help="name of a plot, or `list`")
     plot.add_argument("sources", type=Path, nargs="*", help="what it is drawn of: see `ser-train plot list`")
@@ -237,10 +238,11 @@ def _tune(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from trainer.everyone import export_everyone, is_everyones  # noqa: PLC0415
-    from trainer.export import export_run  # noqa: PLC0415
+    from trainer.export import export_folder, export_run  # noqa: PLC0415
 
     export = export_everyone if is_everyones(options.run) else export_run
-    return export(options.run, _data(options), options.out or options.run / "export", options.models)
+    out = options.out or export_folder(options.run, by_gender=options.by_gender)
+    return export(options.run, _data(options), out, options.models, by_gender=options.by_gender)
 
 
 if __name__ == "__main__":

@@ -80,13 +80,13 @@ def _int8(converter: Any, representative: NDArray[np.float32]) -> bytes:
     return content
 
 
-def probe_posteriors(content: bytes, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """What a flatbuffer says of one window, float32 (frames, coefficients) to float64 (labels,) with sum 1."""
+def probe_answer(content: bytes, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What a flatbuffer says of one window, float32 (frames, coefficients) to float64 (outputs + time steps,)."""
     interpreter = _interpreter(content)
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], features[np.newaxis])
     interpreter.invoke()
-    raw = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0].astype(np.float64)
-    return np.asarray(raw / raw.sum())
+    answer: NDArray[np.float64] = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+    return answer.astype(np.float64)
 
 
 def _interpreter(content: bytes) -> Any:
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
             for form in arguments[3:]:
                 content = flatbuffer(network, form, windows["representative"])
                 (folder / f"{form}.flatbuffer").write_bytes(content)
-                arrays[form] = probe_posteriors(content, windows["probe"])
+                arrays[form] = probe_answer(content, windows["probe"])
     except MonitorError as error:
         print(f"convert: {error}", file=sys.stderr)
         return error.exit_code

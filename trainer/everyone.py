@@ -19,7 +19,7 @@ from monitor.errors import ConfigError, ModelError, NoInputError
 from monitor.model import EmotionModel
 from trainer.evaluation import HELD_OUT, JUDGED_SIBLING, RESULT
 from trainer.experiment import CACHE, check_chains, describe, train_on
-from trainer.export import FORMS_FILE, recipe_of
+from trainer.export import FORMS_FILE, export_folder, product_of
 from trainer.forms import Workshop, forms_table, read_forms
 from trainer.material import Material, gather, labelled
 from trainer.modelcard import card_path, markdown, pictures_path
@@ -43,11 +43,9 @@ class Judged(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     Attributes:
         run: folder of the finished run with speakers held out.
-        temperature: fitted to its validation speakers.
     """
 
     run: str
-    temperature: float
 
 
 def train_everyone(  # noqa: PLR0917 - as train_recipe, and the run that was judged
@@ -60,21 +58,23 @@ def train_everyone(  # noqa: PLR0917 - as train_recipe, and the run that was jud
 ) -> int:
     """Train `recipe` on all speakers into the run folder `out`, or go on there.
 
+    May go on side by side with the training of `judged`, which has to be finished when this one ends.
+
     Args:
         recipe: what to train; its `test` and `validation` speakers are trained on.
         root: data directory.
         out: run folder.
-        judged: folder of a finished run of the same recipe with these speakers held out.
+        judged: folder of a run of the same recipe with these speakers held out.
         should_stop: asked after each step; default: whether Ctrl-C was pressed.
         cache: folder of cached features.
 
     Raises:
-        NoInputError: `judged` is no finished run, or a corpus is missing.
+        NoInputError: `judged` is no run, or not finished when this one has ended; or a corpus is missing.
         ConfigError: it is one of another recipe, or the recipe keeps the weights that validation speakers like best.
         KeyboardInterrupt: stopped before the end; the state is in `out`.
     """
     check_chains(recipe)
-    lent = _lent(recipe, judged)
+    _check_same(recipe, judged)
     run, everyone = RunFolder(out), recipe.for_everyone()
     if run.metrics.exists() and run.read_recipe().digest() == everyone.digest():
         print(f"{out}: is finished; export it, or name another folder with --out")
@@ -84,8 +84,10 @@ def train_everyone(  # noqa: PLR0917 - as train_recipe, and the run that was jud
     describe(material)
     # First: it refuses the folder of another run, which must not be marked as this one's.
     run.open(everyone, material)
-    write_json(out / JUDGED, lent)
-    train_on(material, everyone, root, run, cache=cache, temperature=lent.temperature, should_stop=should_stop)
+    write_json(out / JUDGED, Judged(run=str(judged)))
+    train_on(
+        material, everyone, root, run, cache=cache, temperature=lambda: _temperature(judged), should_stop=should_stop
+    )
     print(f"{run.network}: written; next: ser-train export {judged}, then ser-train export {out}")
     return 0
 
@@ -95,7 +97,7 @@ def is_everyones(folder: Path) -> bool:
     return (folder / JUDGED).is_file()
 
 
-def export_everyone(folder: Path, root: Path, out: Path, models: Path) -> int:
+def export_everyone(folder: Path, root: Path, out: Path, models: Path, *, by_gender: bool = False) -> int:
     """Write the model of a run on all speakers, with the figures of its sibling, into `models`.
 
     Args:
@@ -103,6 +105,7 @@ def export_everyone(folder: Path, root: Path, out: Path, models: Path) -> int:
         root: data directory.
         out: gets the form.
         models: gets `NAME.tflite`, `NAME.keras`, its card and pictures; in `HELD_OUT` there is the sibling.
+        by_gender: the model with labels by gender.
 
     Raises:
         NoInputError: the run is not finished, or the sibling has not been exported.
@@ -110,13 +113,12 @@ def export_everyone(folder: Path, root: Path, out: Path, models: Path) -> int:
         ModelError: Keras and TFLite do not agree.
     """
     run = RunFolder(folder)
-    sibling = _sibling(folder, models)
-    if not run.metrics.is_file():
-        raise NoInputError(f"{folder}: the run is not finished; go on with the same ser-train train command")
-    recipe = recipe_of(sibling.run)
+    product = product_of(run, by_gender=by_gender)
+    sibling = _sibling(folder, models, by_gender=by_gender)
     out.mkdir(parents=True, exist_ok=True)
     # The validation clips only show that Keras and TFLite agree: here they were trained on.
-    workshop = Workshop(run, recipe, gather(recipe, root), out)
+    judged_recipe = product_of(sibling.run, by_gender=by_gender).recipe
+    workshop = Workshop(run, product, gather(judged_recipe, root), out)
     form = sibling.file.card.quantisation
     workshop.convert([form])
     measured = workshop.measure(form)
@@ -127,7 +129,7 @@ def export_everyone(folder: Path, root: Path, out: Path, models: Path) -> int:
             f"{MIN_AGREEMENT:.1%}; train with another seed"
         )
     _ship(workshop.path(measured.form), models, sibling)
-    shutil.copyfile(run.network, models / f"{recipe.name}.keras")
+    shutil.copyfile(product.network, models / f"{product.recipe.name}.keras")
     return 0
 
 
@@ -142,13 +144,15 @@ class _Sibling:
     forms: str
 
 
-def _sibling(folder: Path, models: Path) -> _Sibling:
+def _sibling(folder: Path, models: Path, *, by_gender: bool) -> _Sibling:
     judged = msgspec.json.decode((folder / JUDGED).read_bytes(), type=Judged)
     run = RunFolder(Path(judged.run))
-    path = models / HELD_OUT / f"{recipe_of(run).name}.tflite"
-    result, forms = run.root / "export" / RESULT, run.root / "export" / FORMS_FILE
+    path = models / HELD_OUT / f"{product_of(run, by_gender=by_gender).recipe.name}.tflite"
+    exported = export_folder(run.root, by_gender=by_gender)
+    result, forms = exported / RESULT, exported / FORMS_FILE
     if missing := next((file for file in (path, result, forms) if not file.is_file()), None):
-        raise NoInputError(f"{missing}: no such file; first ser-train export {run.root} --models {path.parent}")
+        option = " --by-gender" if by_gender else ""
+        raise NoInputError(f"{missing}: no such file; first ser-train export {run.root}{option} --models {path.parent}")
     file = read_model_file(path)
     figures = msgspec.json.decode(result.read_bytes())
     if figures["tflite_sha256"] != file.card.tflite_sha256:
@@ -173,16 +177,20 @@ def _ship(made: Path, models: Path, sibling: _Sibling) -> None:
     print(f"{shipped}: {identity} written, with its network, card and pictures")
 
 
-def _lent(recipe: Recipe, judged: Path) -> Judged:
-    """What the judged run lends; errors as in `train_everyone`."""
-    run = RunFolder(judged)
-    if run.read_recipe().digest() != recipe.digest():
+def _check_same(recipe: Recipe, judged: Path) -> None:
+    """Refuse a run that cannot lend anything; errors as in `train_everyone`."""
+    if RunFolder(judged).read_recipe().digest() != recipe.digest():
         raise ConfigError(f"{judged}: holds a run of another recipe than this '{recipe.name}'; wanted one of the same")
-    if not run.metrics.is_file():
-        raise NoInputError(f"{judged}: the run is not finished; go on with ser-train train {recipe.name}")
     if recipe.training.keep != "last":
         raise ConfigError(
             f"recipe '{recipe.name}': training.keep = '{recipe.training.keep}' needs validation speakers; "
             "wanted keep = 'last', so that nobody has to be held out"
         )
-    return Judged(run=str(judged), temperature=msgspec.json.decode(run.metrics.read_bytes())["temperature"])
+
+
+def _temperature(judged: Path) -> float:
+    """What was fitted to the validation speakers of the judged run."""
+    run = RunFolder(judged)
+    if not run.metrics.is_file():
+        raise NoInputError(f"{judged}: is not finished; finish it, then give this command again")
+    return float(msgspec.json.decode(run.metrics.read_bytes())["temperature"])

@@ -15,7 +15,7 @@ from trainer.augment import energies_chain, maps_chain, waveform_chain
 from trainer.cache import cached_copies
 from trainer.dataset import Batches
 from trainer.labels import label_scheme
-from trainer.material import gather, heard
+from trainer.material import HeardWindows, gather, heard
 from trainer.nonspeech import non_speech_clips
 from trainer.quiet import load_tensorflow
 from trainer.runs import RunFolder
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from trainer.cache import CachedCopies
-    from trainer.material import HeardWindows, Material
+    from trainer.material import Material
     from trainer.recipe import Recipe
     from trainer.training import Trainer
 
@@ -77,7 +77,7 @@ def train_on(
     *,
     cache: Path = CACHE,
     copies_seed: int | None = None,
-    temperature: float | None = None,
+    temperature: Callable[[], float] | None = None,
     should_stop: Callable[[int], bool] | None = None,
 ) -> dict[str, float]:
     """Train `recipe` on the clips of `material` into the folder `run`, or go on there; UAR on the validation clips.
@@ -89,7 +89,7 @@ def train_on(
         run: where to.
         cache: folder of cached features.
         copies_seed: of the copies, which trainings with several seeds can share; None: that of `recipe`.
-        temperature: of the logits; None: fitted to the validation clips.
+        temperature: gives that of the logits when the training has ended; None: fitted to the validation clips.
         should_stop: asked after each step; default: whether Ctrl-C was pressed.
 
     Raises:
@@ -141,11 +141,12 @@ def _trainer(
     run: RunFolder,
     material: Material,
     cached: tuple[CachedCopies, CachedCopies | None],
-    lent: HeardWindows | float,
+    lent: HeardWindows | Callable[[], float],
 ) -> Trainer:
     """Everything that a training needs.
 
-    `cached`: speech, and what is none. `lent`: the validation windows, or a temperature where nobody is left to fit it.
+    `cached`: speech, and what is none. `lent`: the validation windows, or what gives a temperature where nobody is
+    left to fit it.
     """
     # Only now, when the features are there.
     load_tensorflow()
@@ -161,8 +162,9 @@ def _trainer(
         front_end=lambda energies: np.asarray(layer(energies)),
         non_speech=non_speech,
     )
-    judge = lent if isinstance(lent, float) else training.Validation(material.splits.validation, lent, recipe)
-    return training.Trainer(recipe, batches, judge, run)
+    if isinstance(lent, HeardWindows):
+        return training.Trainer(recipe, batches, training.Validation(material.splits.validation, lent, recipe), run)
+    return training.Trainer(recipe, batches, lent, run)
 
 
 @contextmanager

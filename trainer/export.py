@@ -18,7 +18,8 @@ from trainer.conditions import LEVELS, ORIGINAL
 from trainer.evaluation import RESULT, evaluation_of
 from trainer.evaluationpictures import draw_evaluation
 from trainer.evaluationtables import tables_of
-from trainer.forms import FORMS, Measured, Workshop, forms_table, machine
+from trainer.forms import FORMS, Measured, Product, Workshop, forms_table, machine
+from trainer.labels import name_by_gender
 from trainer.material import gather
 from trainer.modelcard import card_path, markdown, pictures_path
 from trainer.recipe import Recipe
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMS_FILE = "forms.json"
+GENDER_PREFIX = "gender-"
+"""Of the name of a model with labels by gender."""
 MAX_LOSS_POINTS = 0.5
 _TIE = 1.1
 """Times closer than a tenth are the same: the clock of a busy machine tells no more."""
 
 
-def export_run(folder: Path, root: Path, out: Path, models: Path) -> int:
+def export_run(folder: Path, root: Path, out: Path, models: Path, *, by_gender: bool = False) -> int:
     """Make, measure, choose, judge and write the model of a finished run.
 
     Args:
@@ -42,28 +45,55 @@ def export_run(folder: Path, root: Path, out: Path, models: Path) -> int:
         root: data directory.
         out: gets all forms and the figures.
         models: gets `NAME.tflite`, `NAME.keras`, its card and pictures.
+        by_gender: the model with labels by gender.
 
     Raises:
         MonitorError: the run is not finished, corpora are missing, or a step failed.
     """
     run = RunFolder(folder)
-    recipe = recipe_of(run)
-    if not run.network.exists() or not run.metrics.exists():
-        raise NoInputError(f"{folder}: the run is not finished; go on with the same ser-train train command")
+    product = product_of(run, by_gender=by_gender)
+    recipe, network = product.recipe, product.network
     out.mkdir(parents=True, exist_ok=True)
     models.mkdir(parents=True, exist_ok=True)
-    workshop = Workshop(run, recipe, gather(recipe, root), out)
+    workshop = Workshop(run, product, gather(recipe, root), out)
     workshop.convert()
     measured = [workshop.measure(form) for form in FORMS]
     chosen = choose(measured)
     print(forms_table(measured), f"chosen: {chosen.form}", sep="\n")
     write_json(out / FORMS_FILE, {"chosen": chosen.form, "machine": machine(), "forms": measured})
-    result = evaluation_of(workshop.path(chosen.form), run.network, root)
+    result = evaluation_of(workshop.path(chosen.form), network, root)
     write_json(out / RESULT, result)
     print(tables_of(result))
     _ship(workshop.path(chosen.form), models / f"{recipe.name}.tflite", result, measured, chosen)
-    shutil.copyfile(run.network, models / f"{recipe.name}.keras")
+    shutil.copyfile(network, models / f"{recipe.name}.keras")
     return 0
+
+
+def export_folder(folder: Path, *, by_gender: bool) -> Path:
+    """Where forms and figures of the run in `folder` go unless another folder is named."""
+    return folder / ("export-by-gender" if by_gender else "export")
+
+
+def product_of(run: RunFolder, *, by_gender: bool) -> Product:
+    """The network of a finished run that is to be exported, and the recipe as if it had been made for it alone.
+
+    Raises:
+        NoInputError: the run is not finished.
+        ConfigError: its recipe is one on whole clips, or has taught no gender.
+    """
+    recipe = recipe_of(run)
+    if not run.network.exists() or not run.metrics.exists():
+        raise NoInputError(f"{run.root}: the run is not finished; go on with the same ser-train train command")
+    if not by_gender:
+        return Product(recipe, run.network)
+    if not run.network_by_gender.exists():
+        raise ConfigError(
+            f"{run.root}: recipe '{recipe.name}' teaches no gender; wanted tasks.gender above 0, and a run of it"
+        )
+    name = f"{GENDER_PREFIX}{recipe.name}"
+    description = f"Labels by the speaker's gender. {recipe.description}".strip()
+    changed = recipe.replaced(name=name, labels=name_by_gender(recipe.labels), description=description)
+    return Product(changed, run.network_by_gender)
 
 
 def recipe_of(run: RunFolder) -> Recipe:

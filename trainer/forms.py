@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import platform
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -70,12 +71,23 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
-class Workshop:
-    """Makes and measures the forms of one run."""
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What becomes a model file."""
 
-    def __init__(self, run: RunFolder, recipe: Recipe, material: Material, out: Path) -> None:
+    recipe: Recipe
+    """Its name and labels are the model's."""
+    network: Path
+    """The deployed network."""
+
+
+class Workshop:
+    """Makes and measures the forms of one network of a run."""
+
+    def __init__(self, run: RunFolder, product: Product, material: Material, out: Path) -> None:
         """Let the daemon's ears hear the validation clips; files go to `out`."""
-        self._run, self._recipe, self._material, self._out = run, recipe, material, out
+        recipe = product.recipe
+        self._run, self._network, self._recipe, self._material, self._out = run, product.network, recipe, material, out
         self._scheme = label_scheme(recipe.labels)
         self._validation: HeardWindows = heard(material.splits.validation, recipe, "validation")
 
@@ -97,7 +109,7 @@ class Workshop:
         }
         write_arrays(windows, arrays)
         try:
-            run_module("trainer.convert", self._run.network, windows, self._out, *forms)
+            run_module("trainer.convert", self._network, windows, self._out, *forms)
         finally:
             windows.unlink()
 
@@ -105,11 +117,12 @@ class Workshop:
         """Write the model file of one form, load it as the daemon does, run it over the validation windows."""
         n_labels = len(self._scheme.labels)
         with np.load(self._out / "converted.npz") as converted:
-            probe = Probe(self._probe_features(), converted[form][:n_labels])
-            of_keras = converted["validation"][:, :n_labels]
-        write_model_file(self.path(form), self._flatbuffer(form), self._card(form), probe)
+            raw, of_keras = converted[form], converted["validation"][:, :n_labels]
+        card = self._card(form, len(raw))
+        probe = Probe(self._probe_features(), (raw[: card.n_outputs] / raw[: card.n_outputs].sum())[:n_labels])
+        write_model_file(self.path(form), self._flatbuffer(form), card, probe)
         model = EmotionModel.load(self.path(form))
-        posteriors = np.array([model.posteriors(window) for window in self._validation.windows])
+        posteriors = np.array([model.answer(window).posteriors for window in self._validation.windows])
         return Measured(
             form,
             self.path(form).stat().st_size,
@@ -143,14 +156,17 @@ class Workshop:
         ]
         return float(np.mean(uar))
 
-    def _card(self, form: str) -> ModelCard:
+    def _card(self, form: str, n_columns: int) -> ModelCard:
+        """`n_columns`: of the network's output."""
         recipe, window = self._recipe, self._recipe.window
+        n_outputs = len(self._scheme.labels) + (recipe.non_speech is not None)
         cards = [holding.card for holding in self._material.holdings]
         return ModelCard(
             name=recipe.name,
             created=dt.datetime.now(tz=dt.UTC).date().isoformat(),
             labels=self._scheme.labels,
             non_speech=recipe.non_speech is not None,
+            activity_steps=n_columns - n_outputs,
             features=recipe.features,
             window_frames=window.frames,
             hop_frames=window.hop_frames,
@@ -184,7 +200,7 @@ def _median_ms(model: EmotionModel, windows: NDArray[np.float32]) -> float:
     times = []
     for window in [window for _ in range(_ROUNDS) for window in windows]:
         started = time.perf_counter()
-        model.posteriors(window)
+        model.answer(window)
         times.append(time.perf_counter() - started)
     return 1000 * float(np.median(times))
 

@@ -101,6 +101,20 @@ def unlabelled(utterances: Iterable[Utterance], scheme: LabelScheme) -> Counter[
     return reasons
 
 
+def name_by_gender(labels: str | Mapping[str, str]) -> str:
+    """Name of the scheme that has each label of the scheme `labels` for women and for men.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    wanted = _by_gender("", label_scheme(labels)).labels
+    found = next((name for name, scheme in SCHEMES.items() if scheme.labels == wanted), None)
+    if found is None:
+        known = ", ".join(name for name, scheme in SCHEMES.items() if scheme.labels[0].startswith("female_"))
+        raise ConfigError(f"no label scheme has the labels {', '.join(wanted)}; there are {known}")
+    return found
+
+
 def _own_scheme(label_by: Mapping[str, str]) -> LabelScheme:
     known = {*VOCABULARY, *(f"{gender} {emotion}" for gender in GENDERS.values() for emotion in VOCABULARY)}
     for word, label in label_by.items():

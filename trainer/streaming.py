@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitor.pipeline import Pipeline
+from monitor.pipeline.classifier import Answer
 from monitor.records import AudioBlock, Estimate
 from trainer.nonspeech import MIN_SPEECH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from monitor.pipeline import Classifier
+    from monitor.pipeline.classifier import Classifier
     from monitor.pipeline.features.spec import FeatureSpec
     from monitor.pipeline.windows import WindowRule
 
@@ -45,10 +46,10 @@ class Undecided:
         """Take the shapes."""
         self.spec, self.window, self.labels = spec, window, labels
 
-    def posteriors(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+    def answer(self, values: NDArray[np.float32]) -> Answer:
         """The same for every window."""
         del values
-        return np.full(len(self.labels), 1 / len(self.labels))
+        return Answer(np.full(len(self.labels), 1 / len(self.labels)))
 
 
 class _Recorder:
@@ -59,11 +60,11 @@ class _Recorder:
         self.spec, self.window, self.labels = classifier.spec, classifier.window, classifier.labels
         self.windows: list[NDArray[np.float32]] = []
 
-    def posteriors(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        posteriors = self._classifier.posteriors(values)
-        if posteriors.sum() >= MIN_SPEECH:
+    def answer(self, values: NDArray[np.float32]) -> Answer:
+        answer = self._classifier.answer(values)
+        if answer.posteriors.sum() >= MIN_SPEECH:
             self.windows.append(values)
-        return posteriors
+        return answer
 
 
 class Listener:

@@ -25,7 +25,7 @@ _LEGEND = (
 )
 _AIMS = (DELAY, CHANGES, LOSS)
 """That each condition is held against."""
-_GATE_HEAD = ["mode", "floor", "SNR", "onset", "hangover", "pre-roll", "posterior", "min speech", "final"]
+_GATE_HEAD = ["mode", "floor", "SNR", "onset", "hangover", "pre-roll", "posterior", "activity", "min speech", "final"]
 _DECISION_HEAD = ["smoothing", "confidence", "margin", "dwell"]
 _SETTING_HEAD = ["worth", "UAR", "missed", "right", "never", "changes", "false/h", "intense"]
 
@@ -128,7 +128,16 @@ def _against(aim: Aim, value: float | None) -> str:
 
 def _values(setting: Mapping[str, Any]) -> list[str]:
     gate, decision = setting["gate"], setting["decision"]
-    names = ("mode", "floor_dbfs", "min_snr_db", "onset_ms", "hangover_ms", "preroll_ms", "min_speech_posterior")
+    names = (
+        "mode",
+        "floor_dbfs",
+        "min_snr_db",
+        "onset_ms",
+        "hangover_ms",
+        "preroll_ms",
+        "min_speech_posterior",
+        "activity_hangover_ms",
+    )
     of_gate = [gate["rule"][name] for name in names]
     of_windows = [gate["min_speech_s"], gate["min_final_speech_s"]]
     of_decision = [decision[name] for name in ("smoothing_s", "min_confidence", "change_margin", "min_dwell_s")]

@@ -80,13 +80,16 @@ class Validation:
 class Trainer:
     """One training under way."""
 
-    def __init__(self, recipe: Recipe, batches: Batches, judge: Validation | float, run: RunFolder) -> None:
+    def __init__(
+        self, recipe: Recipe, batches: Batches, judge: Validation | Callable[[], float], run: RunFolder
+    ) -> None:
         """Build network and optimiser; take up the state in `run`, where there is one.
 
         Args:
             recipe: what to train.
             batches: to train on.
-            judge: the validation speakers' clips; or, where everybody is trained on, the temperature to use.
+            judge: the validation speakers' clips; or, where everybody is trained on, gives the temperature when
+                the training has ended.
             run: the folder.
         """
         self._recipe, self._batches, self._judge, self._run = recipe, batches, judge, run
@@ -138,13 +141,13 @@ class Trainer:
         else:
             self._use_averages()
         judge = self._judge
-        temperature = judge if isinstance(judge, float) else judge.temperature(self._body)
+        temperature = judge.temperature(self._body) if isinstance(judge, Validation) else judge()
         deployed = network.deployed(self._body, self._recipe, temperature)
         deployed.save(self._run.network)
         if self._recipe.tasks.gender:
             network.deployed(self._body, self._recipe, temperature, by_gender=True).save(self._run.network_by_gender)
         figures = {
-            "validation_uar": {} if isinstance(judge, float) else judge.uar(self._body, temperature),
+            "validation_uar": judge.uar(self._body, temperature) if isinstance(judge, Validation) else {},
             "temperature": round(temperature, 4),
             "steps": self.step,
             "parameters": self._body.count_params(),
@@ -179,7 +182,7 @@ class Trainer:
     def _validate(self, loss: float) -> None:
         """Score the averaged weights, where there is somebody to score them, log it, and keep them if they are best."""
         uar: dict[str, float] = {}
-        if not isinstance(self._judge, float):
+        if isinstance(self._judge, Validation):
             before = _values(self._body.variables)
             self._use_averages()
             uar = self._judge.uar(self._body)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from monitor.pipeline import Classifier
+    from monitor.pipeline.classifier import Answer, Classifier
     from monitor.pipeline.smoother import DecisionRule
     from monitor.pipeline.windows import WindowRule
     from monitor.records import PipelineEvent
@@ -96,7 +96,7 @@ class Remembering:
     def __init__(self, classifier: Classifier, window: WindowRule | None = None) -> None:
         """Ask `classifier`; `window` instead of its own rule may want another voiced time, but no other shape."""
         self._classifier = classifier
-        self._known: dict[bytes, NDArray[np.float64]] = {}
+        self._known: dict[bytes, Answer] = {}
         self.spec, self.labels = classifier.spec, classifier.labels
         self.window = window or classifier.window
 
@@ -106,9 +106,9 @@ class Remembering:
         other._known = self._known
         return other
 
-    def posteriors(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """float32 (frames, coefficients) to float64 (labels,)."""
+    def answer(self, values: NDArray[np.float32]) -> Answer:
+        """As the classifier's own."""
         key = hashlib.blake2b(values.tobytes(), digest_size=16).digest()
         if key not in self._known:
-            self._known[key] = self._classifier.posteriors(values)
+            self._known[key] = self._classifier.answer(values)
         return self._known[key]

@@ -7,14 +7,15 @@ with the stream (and anew after a gap), so the same audio gives the same events 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from monitor.pipeline.activity import SpeechActivity
 from monitor.pipeline.gate import VAD_FRAME_MS, Gate, GateTimes, Level, WebrtcDetector, dbfs
 from monitor.pipeline.segments import Segments
 from monitor.pipeline.smoother import DecisionRule, Smoother
-from monitor.pipeline.windows import WindowRule, Windows
+from monitor.pipeline.windows import Windows
 from monitor.records import Estimate, Gap, LevelMeasured, SpeechEnded, SpeechStarted
 
 if TYPE_CHECKING:
@@ -22,39 +23,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from monitor.pipeline.features.spec import FeatureSpec
+    from monitor.pipeline.classifier import Classifier
     from monitor.pipeline.gate import SpeechDetector, Voiced
     from monitor.records import AnalysisWindow, AudioBlock, PipelineEvent
 
 _LEVEL_FRAMES = 4
 """VAD frames behind one level measurement: 0.12 s, smooth to the eye."""
 _MS_PER_S = 1000
-
-
-class Classifier(Protocol):
-    """What the pipeline needs of a model; `monitor.model.EmotionModel` is one."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of the posteriors."""
-        ...
-
-    @property
-    def spec(self) -> FeatureSpec:
-        """The features it was trained on."""
-        ...
-
-    @property
-    def window(self) -> WindowRule:
-        """The windows it was trained on."""
-        ...
-
-    def posteriors(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Features of one window, float32 (frames, coefficients), to probabilities, float64 (labels,).
-
-        Their sum is how likely the window holds speech: 1 where the model cannot tell.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +45,8 @@ class GateRule:
     """What is less louder than the background is no speech; 0 does not ask."""
     min_speech_posterior: float = 0.9
     """A window that the model finds less likely to hold speech is passed over, as if it had not been due."""
+    activity_hangover_ms: int = 700
+    """A segment ends when the model has seen no speech for so long, though the gate is open; 0 does not ask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +81,8 @@ class Pipeline:
         self._make_detector = detector or (lambda: WebrtcDetector(self._rules.gate.mode, self._spec.rate_hz))
         self._frame_samples = self._spec.rate_hz * VAD_FRAME_MS // _MS_PER_S
         self._windows = Windows(self._spec, classifier.window)
+        hangover_samples = self._rules.gate.activity_hangover_ms * self._spec.rate_hz // _MS_PER_S
+        self._activity = SpeechActivity(self._windows.n_samples, hangover_samples)
         self._smoother = Smoother(classifier.labels, self._rules.decision)
         self._segments = Segments(
             classifier.labels,
@@ -196,18 +175,27 @@ class Pipeline:
         return [LevelMeasured(self._origin + self._now, dbfs(mean_square), dbfs(peak**2))]
 
     def _start(self, started: SpeechStarted) -> list[PipelineEvent]:
+        """The gate opened."""
         self._windows.start(started.at_sample, self._now)
-        self._smoother.reset()
-        self._segments.start(self._origin + started.at_sample)
-        return [SpeechStarted(self._origin + started.at_sample)]
+        self._activity.open(started.at_sample)
+        return self._begin_segment(started)
 
     def _end(self, ended: SpeechEnded, gap_samples: int) -> list[PipelineEvent]:
+        """The gate closed."""
         events = self._classify(self._windows.last(self._now))
-        at_sample = self._origin + ended.at_sample
-        event = self._segments.end(self._origin + self._now, self._voiced(), gap_samples)
-        if event is not None:
-            events.append(event)
-        return [*events, replace(ended, at_sample=at_sample)]
+        return events + self._end_segment(ended, gap_samples) if self._activity.is_speaking else events
+
+    def _begin_segment(self, started: SpeechStarted) -> list[PipelineEvent]:
+        at_sample = self._origin + started.at_sample
+        self._smoother.reset()
+        self._segments.start(at_sample)
+        return [SpeechStarted(at_sample)]
+
+    def _end_segment(self, ended: SpeechEnded, gap_samples: int = 0) -> list[PipelineEvent]:
+        voiced = replace(self._voiced(), end_sample=self._origin + ended.at_sample)
+        event = self._segments.end(self._origin + self._now, voiced, gap_samples)
+        told = SpeechEnded(voiced.end_sample, voiced.n_samples)
+        return [told] if event is None else [event, told]
 
     def _voiced(self) -> Voiced:
         voiced = self._gate.voiced
@@ -220,13 +208,25 @@ class Pipeline:
     def _classify(self, window: AnalysisWindow | None) -> list[PipelineEvent]:
         if window is None:
             return []
-        posteriors = self._classifier.posteriors(window.values)
-        speech = float(posteriors.sum())
-        if speech < self._rules.gate.min_speech_posterior or not speech:
-            return []
-        posteriors = posteriors / speech
+        answer = self._classifier.answer(window.values)
+        speech = float(answer.posteriors.sum())
+        is_speech = speech >= self._rules.gate.min_speech_posterior and speech > 0
+        events = self._follow(answer.activity, window.end_sample, is_speech=is_speech)
+        if not is_speech or not self._activity.is_speaking:
+            return events
+        posteriors = answer.posteriors / speech
         smoothed, label, confidence = self._smoother.update(posteriors, window.end_sample / self._spec.rate_hz)
         start, end = self._origin + window.start_sample, self._origin + window.end_sample
         estimate = Estimate(start, end, posteriors, smoothed, label, confidence, window.speech_ratio)
         event = self._segments.estimated(estimate, self._origin + self._now, self._voiced())
-        return [estimate] if event is None else [estimate, event]
+        return [*events, estimate] if event is None else [*events, estimate, event]
+
+    def _follow(self, activity: NDArray[np.float64], window_end: int, *, is_speech: bool) -> list[PipelineEvent]:
+        """End the segment where the model sees that nobody speaks any more, begin one where somebody does again."""
+        change = self._activity.heard(activity, window_end, is_speech=is_speech)
+        if isinstance(change, SpeechEnded):
+            return self._end_segment(change)
+        if isinstance(change, SpeechStarted):
+            self._gate.count_anew()
+            return self._begin_segment(change)
+        return []

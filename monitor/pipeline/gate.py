@@ -134,6 +134,10 @@ class Gate:
         mean_square = self._square_sum / self._voiced_samples if self._voiced_samples else 0.0
         return Voiced(self._voiced_samples, mean_square, self._voiced_end)
 
+    def count_anew(self) -> None:
+        """Other speech begins while the gate is open: `voiced` counts from here."""
+        self._voiced_samples, self._square_sum = 0, 0.0
+
     def is_voiced(self, frame: NDArray[np.int16], level: Level) -> bool:
         """The detector's vote, and the floors. Detector and background see every frame: they have a memory."""
         vote = self._detector.is_speech(frame)

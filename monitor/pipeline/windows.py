@@ -66,7 +66,7 @@ class Windows:
 
     def idle(self) -> None:
         """No speech: pass over the frames that no later window can reach, uncomputed."""
-        while self._votes and self._votes[0][1] <= self._last_voiced_end - self._window_samples:
+        while self._votes and self._votes[0][1] <= self._last_voiced_end - self.n_samples:
             self._votes.popleft()
         # One window of samples is kept: speech that starts now may look back that far.
         surplus = self._stream.n_ready - self._rule.window_frames
@@ -100,19 +100,20 @@ class Windows:
         return self._rule.hop_frames * self._spec.hop_samples
 
     @property
-    def _window_samples(self) -> int:
+    def n_samples(self) -> int:
+        """Length of a window."""
         return (self._rule.window_frames - 1) * self._spec.hop_samples + self._spec.frame_samples
 
     def _cut(self, end: int, min_speech_s: float) -> AnalysisWindow | None:
         last_frame = (end - self._spec.frame_samples) // self._spec.hop_samples
         window_end = last_frame * self._spec.hop_samples + self._spec.frame_samples
-        window_start = window_end - self._window_samples
+        window_start = window_end - self.n_samples
         voiced = self._voiced_samples(window_start)
         if last_frame < 0 or voiced == 0 or voiced < min_speech_s * self._spec.rate_hz:
             return None
         self._last_end = end
         self._roll(last_frame)
-        ratio = min(voiced / self._window_samples, 1.0)
+        ratio = min(voiced / self.n_samples, 1.0)
         return AnalysisWindow(self._values.copy(), max(window_start, 0), window_end, ratio)
 
     def _voiced_samples(self, window_start: int) -> int:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.pipeline import GateRule, Pipeline, PipelineRules
+from monitor.pipeline.classifier import Answer
 from monitor.pipeline.smoother import DecisionRule
 from monitor.records import (
     AudioBlock,
@@ -237,8 +238,9 @@ class Doubting(FeatureHash):
         super().__init__()
         self._speech = speech
 
-    def posteriors(self, values):
-        return super().posteriors(values) * self._speech[(self.n_windows - 1) % len(self._speech)]
+    def answer(self, values):
+        posteriors = super().answer(values).posteriors
+        return Answer(posteriors * self._speech[(self.n_windows - 1) % len(self._speech)])
 
 
 HALF = replace(QUICK, gate=replace(QUICK.gate, min_speech_posterior=0.5))
@@ -266,3 +268,54 @@ def test_a_window_that_is_surely_no_speech_is_passed_over_even_without_a_limit()
     rules = replace(QUICK, gate=replace(QUICK.gate, min_speech_posterior=0.0))
     pipeline = Pipeline(Doubting(0.0), rules, LoudIsSpeech)
     assert not emotion_events(hear(pipeline, TALK) + pipeline.flush())
+
+
+class Seeing(FeatureHash):
+    """Tells in 15 parts of a window whether somebody speaks: speech is 20 dB louder than the barks between."""
+
+    def answer(self, values):
+        level = values[:, 0].reshape(15, 10).mean(axis=1)  # the first cepstrum is the sum of the log energies
+        return Answer(super().answer(values).posteriors, (level > LOUD).astype(float))
+
+
+LOUD = 75.0
+BARKS = (np.random.default_rng(8).standard_normal(4 * 16000) * 450).astype(np.int16)
+"""The gate takes it for speech."""
+
+
+def among_barks(hangover_ms=700, classifier=Seeing):
+    """Two sentences of two seconds, four seconds of barking between them."""
+    samples = np.concatenate([talk(-1, 2), BARKS, talk(2, -1, seed=4)])
+    rules = replace(QUICK, gate=replace(QUICK.gate, activity_hangover_ms=hangover_ms))
+    pipeline = Pipeline(classifier(), rules, LoudIsSpeech)
+    return hear(pipeline, samples) + pipeline.flush()
+
+
+def test_a_segment_ends_where_nobody_speaks_though_the_gate_is_open():
+    events = among_barks()
+    lives = by_segment(emotion_events(events))
+    assert [life[-1].type for life in lives] == ["end", "end"]
+    (first, second) = ((life[-1].start_sample / 16000, life[-1].end_sample / 16000) for life in lives)
+    assert first == pytest.approx((0.8, 3.0), abs=0.11)
+    assert second == pytest.approx((7.0, 9.0), abs=0.11)
+    spoken = [e for e in events if isinstance(e, SpeechStarted | SpeechEnded)]
+    assert [type(e) for e in spoken] == [SpeechStarted, SpeechEnded] * 2
+    # What is voiced is counted for each on its own, and no window between them says anything.
+    assert lives[1][-1].speech_samples / 16000 == pytest.approx(2, abs=0.5)
+    ends = [e.end_sample / 16000 for e in events if isinstance(e, Estimate)]
+    assert not [end for end in ends if 3.8 < end < 7.0]
+
+
+def test_the_gate_alone_hears_one_segment_there():
+    for events in (among_barks(hangover_ms=0), among_barks(classifier=FeatureHash)):
+        ((*_, end),) = by_segment(emotion_events(events))
+        assert end.end_sample / 16000 == pytest.approx(9.0, abs=0.11)
+
+
+def test_a_segment_that_is_over_is_not_ended_again_by_a_gap_or_the_end():
+    pipeline = Pipeline(Seeing(), QUICK, LoudIsSpeech)
+    events = hear(pipeline, np.concatenate([talk(-1, 2), BARKS]))
+    events += pipeline.lose(1600, "test") + pipeline.flush()
+    assert [e.type for e in emotion_events(events)].count("end") == 1
+    assert len([e for e in events if isinstance(e, SpeechEnded)]) == 1
+    assert [e for e in events if isinstance(e, Gap)]

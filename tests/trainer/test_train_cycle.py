@@ -50,7 +50,7 @@ def run(*command, cwd, code=0):
         [sys.executable, *map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == code, done.stdout[-2000:] + done.stderr[-4000:]
-    return done.stdout
+    return done.stderr if code else done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +60,11 @@ def workplace(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tiny_path(tmp_path_factory, tiny_path):
-    """Without the output for no speech: after twelve steps it is not sure that anybody speaks."""
+    """With all heads, but no output for no speech: after twelve steps it is not sure that anybody speaks."""
     text = tiny_path.read_text()
     path = tmp_path_factory.mktemp("recipe") / "tiny.toml"
-    path.write_text(text.replace("[non_speech]\nshare = 0.25\ncopies = 2\n", ""))
+    tasks = "[tasks]\ngender = 0.1\nspeech_activity = 0.2\n"
+    path.write_text(text.replace("[non_speech]\nshare = 0.25\ncopies = 2\n", tasks))
     assert path.read_text() != text
     return path
 
@@ -239,16 +240,45 @@ def test_everyones_model_is_not_judged_by_whom_it_heard(everyones, workplace, co
     assert "models/held-out/tiny.tflite" in done.stderr
 
 
-def test_everyone_wants_a_finished_run_of_the_same_recipe(tmp_path, corpora_root, tiny):
+def test_everyone_can_be_trained_beside_the_judged_run_and_waits_for_its_end(trained, workplace):
+    judged, command = workplace / "runs/late", (*trained[0], "--everyone", "runs/late", "--out", "runs/early")
+    shutil.copytree(workplace / "runs/tiny", judged)
+    (judged / "metrics.json").rename(judged / "later.json")
+    printed = run(*command, cwd=workplace, code=66)
+    assert "runs/late: is not finished" in printed
+    assert not (workplace / "runs/early/model.keras").exists()
+    (judged / "later.json").rename(judged / "metrics.json")
+    steps = (workplace / "runs/early/log.jsonl").read_text()
+    run(*command, cwd=workplace)
+    assert (workplace / "runs/early/log.jsonl").read_text() == steps  # nothing was trained twice
+    found, wanted = (json.loads((workplace / f"runs/{name}/metrics.json").read_text()) for name in ("early", "late"))
+    assert found["temperature"] == wanted["temperature"]
+
+
+def test_labels_by_gender_come_from_the_same_run(trained, workplace, corpora_root):
+    export = ("-m", "trainer.cli", "export", "runs/tiny", "--by-gender", "--models", "gendered", "--data", corpora_root)
+    run(*export, cwd=workplace)
+    file = read_model_file(workplace / "gendered/gender-tiny.tflite")
+    assert file.card.labels[:2] == ("female_neutral", "female_happy")
+    assert len(file.card.labels) == 14
+    assert file.card.activity_steps == 30
+    model = EmotionModel(file)
+    answer = model.answer(file.probe.features)
+    assert answer.posteriors.sum() == pytest.approx(1)
+    assert answer.activity.shape == (30,)
+    assert ((answer.activity > 0) & (answer.activity < 1)).all()
+    assert (workplace / "gendered/gender-tiny.md").is_file()
+
+
+def test_everyone_wants_a_run_of_the_same_recipe(tmp_path, corpora_root, tiny):
     thirteen = tiny.replaced(training=msgspec.structs.replace(tiny.training, steps=13))
     best = tiny.replaced(training=msgspec.structs.replace(tiny.training, keep="best"))
-    for name, recipe in (("unfinished", tiny), ("thirteen", thirteen), ("best", best)):
+    for name, recipe in (("same", tiny), ("thirteen", thirteen), ("best", best)):
         (tmp_path / name).mkdir()
         write_json(tmp_path / name / "recipe.json", recipe)
     write_json(tmp_path / "best/metrics.json", {"temperature": 1.0})
     refused = (
         (tiny, "nowhere", "no run here"),
-        (tiny, "unfinished", "not finished"),
         (tiny, "thirteen", "another recipe"),
         (best, "best", "nobody has to be held out"),
     )
@@ -257,7 +287,7 @@ def test_everyone_wants_a_finished_run_of_the_same_recipe(tmp_path, corpora_root
             train_everyone(recipe, corpora_root, tmp_path / "out", tmp_path / judged)
     assert not (tmp_path / "out").exists()
     # The folder of another run is not marked as one on everybody.
-    write_json(tmp_path / "unfinished/metrics.json", {"temperature": 1.0})
+    write_json(tmp_path / "same/metrics.json", {"temperature": 1.0})
     with pytest.raises(MonitorError, match="another recipe"):
-        train_everyone(tiny, corpora_root, tmp_path / "thirteen", tmp_path / "unfinished")
+        train_everyone(tiny, corpora_root, tmp_path / "thirteen", tmp_path / "same")
     assert not (tmp_path / "thirteen/judged.json").exists()

@@ -7,6 +7,7 @@ import pytest
 from fake_classifier import FeatureHash, talk
 
 from monitor.pipeline import GateRule, PipelineRules
+from monitor.pipeline.classifier import Answer
 from monitor.pipeline.smoother import DecisionRule
 from monitor.pipeline.windows import WindowRule
 from trainer.transcript import Remembering, redecided, transcribe
@@ -22,9 +23,9 @@ DECISIONS = [
 class Flickering(FeatureHash):
     """Any posteriors, but always the same of a window."""
 
-    def posteriors(self, values):
-        super().posteriors(values)
-        return np.random.default_rng(zlib.crc32(values.tobytes())).dirichlet([1.0, 1.0, 1.0])
+    def answer(self, values):
+        super().answer(values)
+        return Answer(np.random.default_rng(zlib.crc32(values.tobytes())).dirichlet([1.0, 1.0, 1.0]))
 
 
 @pytest.fixture(scope="module")

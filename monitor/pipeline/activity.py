@@ -1,0 +1,71 @@
+"""Speech activity: where people speak while the gate is open, as the model sees it.
+
+The gate opens for whatever sounds a little like a voice, so among barks, traffic or music it stays open from one
+sentence to the next. A model that tells in which parts of a window somebody speaks ends a segment there, and begins
+another one with the next sentence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitor.records import SpeechEnded, SpeechStarted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LIKELY = 0.5
+
+
+class SpeechActivity:
+    """Follows speech from window to window, from the opening of the gate to its closing."""
+
+    def __init__(self, window_samples: int, hangover_samples: int) -> None:
+        """Follow windows of `window_samples`.
+
+        Args:
+            window_samples: length of a window.
+            hangover_samples: speech is over when none has been seen for so long; 0: not before the gate closes.
+        """
+        self._window_samples = window_samples
+        self._hangover_samples = hangover_samples
+        self.open(0)
+
+    def open(self, at_sample: int) -> None:
+        """The gate opened, with speech from `at_sample` on."""
+        self.is_speaking = True
+        self._spoken_end = at_sample
+
+    def heard(
+        self, activity: NDArray[np.float64], window_end: int, *, is_speech: bool
+    ) -> SpeechStarted | SpeechEnded | None:
+        """Take what a model says of the window that ends at sample `window_end`.
+
+        Args:
+            activity: of `monitor.pipeline.classifier.Answer`.
+            window_end: as the gate counts.
+            is_speech: whether the window as a whole is speech; where not, none of it begins here.
+
+        Returns:
+            What changed; the voiced samples of `SpeechEnded` are left at 0.
+        """
+        if not self._hangover_samples or not len(activity):
+            return None
+        step = self._window_samples / len(activity)
+        starts = window_end - self._window_samples + step * np.arange(len(activity))
+        spoken = starts[activity >= _LIKELY]
+        if self.is_speaking:
+            self._spoken_end = max(self._spoken_end, int(spoken[-1] + step) if len(spoken) else 0)
+            if window_end - self._spoken_end < self._hangover_samples:
+                return None
+            self.is_speaking = False
+            return SpeechEnded(self._spoken_end, 0)
+        # The step in which speech ended is seen a little differently in each window: it begins no other speech.
+        fresh = spoken[spoken >= self._spoken_end + step]
+        if not is_speech or not len(fresh):
+            return None
+        self.is_speaking = True
+        self._spoken_end = int(fresh[-1] + step)
+        return SpeechStarted(int(fresh[0]))
