@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("recipes", nargs="*", help="as in train (default: the earlier systems)")
     _add_protocol(compare, "ravdess-5fold")
-    compare.add_argument("--docs", type=Path, help="write results.md and results.svg there too, e.g. docs")
+    compare.add_argument("--docs", type=Path, help="write earlier.md and earlier.svg there too, e.g. docs")
     evaluate = _verb(
         verbs, "evaluate", "judge a model file on speakers it never heard, through the daemon's own path", _evaluate
     )
@@ -102,6 +102,11 @@ def _parser() -> argparse.ArgumentParser:
         "--models", type=Path, default=Path("models"), help="where model file and card go (default: models)"
     )
     export.add_argument("--by-gender", action="store_true", help="labels by gender, of a run that teaches gender")
+    results = _verb(
+        verbs, "results", "one page of what the models reach, from what crossval and evaluate wrote", _results
+    )
+    results.add_argument("--models", type=Path, default=Path("models"), help="where export wrote (default: models)")
+    results.add_argument("--docs", type=Path, default=Path("docs"), help="where the page goes (default: docs)")
     plot = _verb(verbs, "plot", "draw corpora, clips, augmentations, runs and experiments", _plot)
     plot.add_argument("what", help="name of a plot, or `list`")
     plot.add_argument("sources", type=Path, nargs="*", help="what it is drawn of: see `ser-train plot list`")
@@ -227,6 +232,12 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     out = options.out or Path("runs") / f"evaluate-{options.model.stem}"
     return evaluate_file(options.model, options.network, _data(options), out, options.speakers)
+
+
+def _results(options: argparse.Namespace) -> int:
+    from trainer.resultspage import write_results  # noqa: PLC0415
+
+    return write_results(options.out or Path("runs"), options.models, options.docs)
 
 
 def _tune(options: argparse.Namespace) -> int:

@@ -58,7 +58,7 @@ def compare(question: Question, root: Path, out: Path, docs: Path | None) -> int
         question: what is compared.
         root: data directory.
         out: of all runs: `NAME/PROTOCOL` in it; `compare.json` and `compare.png` go there.
-        docs: gets `results.md` and `results.svg`; None: nobody does.
+        docs: gets `earlier.md` and `earlier.svg`; None: nobody does.
 
     Raises:
         MonitorError: corpora are missing, or a recipe is refused.
@@ -78,8 +78,8 @@ def compare(question: Question, root: Path, out: Path, docs: Path | None) -> int
     print(f"{out / RESULT}, {out / 'compare.png'}: written")
     if docs is not None:
         docs.mkdir(parents=True, exist_ok=True)
-        _draw(rows, docs / "results.svg")
-        (docs / "results.md").write_text(results_page(result), encoding="utf-8")
+        _draw(rows, docs / "earlier.svg")
+        (docs / "earlier.md").write_text(results_page(result), encoding="utf-8")
         print(f"{docs / 'results.md'}, {docs / 'results.svg'}: written")
     return 0
 
@@ -131,7 +131,7 @@ def results_page(result: dict[str, Any]) -> str:
 Written by `{result["command"]}`; every number on this page comes from it, save the column
 *stated*.
 
-![Each system: what was stated, what its own protocol gives, and what is left with new speakers](results.svg)
+![Each system: what was stated, what its own protocol gives, and what is left with new speakers](earlier.svg)
 
 {results_table(rows)}
 

@@ -235,11 +235,11 @@ def test_systems_side_by_side(call, place):
     assert [row["name"] for row in rows] == ["vectors", "pictures"]
     assert rows[0]["headline"]["value"] == 0.9
     assert rows[0]["own"]["protocol"] == "random"
-    page = (place / "docs/results.md").read_text()
+    page = (place / "docs/earlier.md").read_text()
     assert results_table(rows) in page
     assert results_table(rows) in printed
     assert "ser-train compare vectors.toml pictures.toml --protocol loso --seeds 1" in page
-    assert (place / "docs/results.svg").read_text().startswith("<?xml")
+    assert (place / "docs/earlier.svg").read_text().startswith("<?xml")
     assert "**vectors** was stated at 90.0 %. Our recipe reaches" in page
     assert page.count("LEAKY") >= 2
     for row in rows:
@@ -269,7 +269,7 @@ def test_a_system_without_the_protocol_s_corpus_is_judged_by_another(call, place
     call("compare", path, "--out", tmp_path / "out", "--docs", tmp_path / "docs", "--data", tmp_path, corpora=False)
     row = json.loads((tmp_path / "out/compare.json").read_text())["systems"][0]
     assert row["independent"]["protocol"] == "group-5fold"
-    assert "By group-5fold, as its corpora hold no RAVDESS" in (tmp_path / "docs/results.md").read_text()
+    assert "By group-5fold, as its corpora hold no RAVDESS" in (tmp_path / "docs/earlier.md").read_text()
 
 
 def test_the_number_of_seeds_is_above_0(call):

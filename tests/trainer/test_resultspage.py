@@ -1,0 +1,96 @@
+"""The page of results: what it shows is what the files say."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from monitor.errors import NoInputError
+from trainer import resultspage
+from trainer.resultspage import write_results
+
+
+def crossval_file(runs, recipe, protocol, folds, *, n_parameters=302_000):
+    """As `crossval` writes it, as far as the page reads it; folds: name to (UAR of the first seed, of the others)."""
+    figures = [
+        {
+            "per_fold": {name: {"uar": both[seed > 0], "clips": 300} for name, both in folds.items()},
+            "uar_interval": limits,
+        }
+        for seed, limits in zip(range(2), ([0.5, 0.7], [0.6, 0.8]), strict=True)
+    ]
+    result = {
+        "recipe": recipe,
+        "protocol": protocol,
+        "uar": sum(sum(both) for both in folds.values()) / 2 / len(folds),
+        "uar_deviation": 0.012,
+        "notes": ["fold 5 left out"],
+        "revisions": ["abc123"],
+        "cost": {"n_parameters": n_parameters, "multiply_adds": n_parameters and 29_600_000},
+        "seeds": {str(i): one for i, one in enumerate(figures)},
+    }
+    path = runs / recipe / protocol / "crossval.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(result))
+
+
+def test_the_ladder_puts_our_recipes_where_they_stand(tmp_path):
+    crossval_file(tmp_path / "runs", "small", "ravdess-5fold", {"fold 1": (0.66, 0.62), "fold 2": (0.7, 0.74)})
+    crossval_file(tmp_path / "runs", "forest", "ravdess-5fold", {"fold 1": (0.4, 0.4)}, n_parameters=None)
+    write_results(tmp_path / "runs", tmp_path / "models", tmp_path / "docs")
+    page = (tmp_path / "docs/results.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    places = {name: next(i for i, row in enumerate(rows) if name in row) for name in ("ResLSTM-SA", "`small`", "CNN14")}
+    assert places["ResLSTM-SA"] < places["`small`"] < places["CNN14"]
+    own = rows[places["`small`"]]
+    assert "2 seeds, folds 1 2" in own
+    assert [cell.strip() for cell in own.split("|")[2:7]] == ["0.3", "29.6", "none", "68.0 +- 1.2", "55.0-75.0"]
+    assert "`ser-train crossval small --protocol ravdess-5fold --seeds 2` (revisions abc123)" in page
+    assert "fold 5 left out" in page
+    assert "forest" not in page  # the monitor could not run it
+
+
+def test_a_corpus_never_heard_has_the_mean_over_seeds(tmp_path):
+    folds = {"RAVDESS": (0.4, 0.5), "EmoDB": (0.6, 0.6)}
+    crossval_file(tmp_path / "runs", "small", "leave-one-corpus-out", folds)
+    write_results(tmp_path / "runs", tmp_path / "models", tmp_path / "docs")
+    page = (tmp_path / "docs/results.md").read_text()
+    assert "| RAVDESS |   300 |  45.0 |" in page
+    assert "## RAVDESS: eight emotions" not in page
+
+
+def test_a_model_is_shown_as_it_was_evaluated(tmp_path, monkeypatch):
+    """The shipped model's own card and a made-up evaluation would not fit: both come from the repository's model."""
+    runs, models = tmp_path / "runs", Path("models")
+    evaluation = runs / "evaluate-emotion/evaluation.json"
+    evaluation.parent.mkdir(parents=True)
+    part = {
+        "levels": {"original": {"clips": 9, "uar": 0.5, "uar_interval": [0.4, 0.6], "war": 0.55}},
+        "world": {},
+        "recall": {"happy": 0.5},
+        "per_gender": {},
+    }
+    shown = {"parts_of": lambda _: {"RAVDESS": part}, "bound_of": lambda *_: None}
+    words = ("recall_table", "gender_table", "language_table", "calibration_words", "threshold_words")
+    for name, function in {**shown, **{name: lambda _, name=name: name for name in words}}.items():
+        monkeypatch.setattr(resultspage, name, function)
+    monkeypatch.setattr(resultspage, "shortcomings", lambda _: ["it errs"])
+    evaluation.write_text(json.dumps({"identity": "emotion@12345678"}))
+    write_results(runs, models, tmp_path / "docs")
+    page = (tmp_path / "docs/results.md").read_text()
+    assert "| RAVDESS |     9 |  50.0 | 40.0-60.0 |  55.0 |" in page
+    assert "emotion@12345678" in page
+    assert "- it errs" in page
+    assert all(name in page for name in words)
+    assert "RAVDESS (CC BY-NC-SA 4.0)" in page
+    linked = [part.split(")")[0] for part in page.split("](../")[1:]]
+    assert linked
+    assert all(Path(link).is_file() for link in linked)
+    shutil.rmtree(runs)
+
+
+def test_without_results_there_is_no_page(tmp_path):
+    with pytest.raises(NoInputError, match="no results"):
+        write_results(tmp_path / "runs", tmp_path / "models", tmp_path / "docs")
+    assert not (tmp_path / "docs").exists()
