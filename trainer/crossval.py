@@ -18,7 +18,8 @@ from trainer.experiment import CACHE
 from trainer.figures import collapsed, figures_of, joined, read_predictions
 from trainer.labels import label_scheme
 from trainer.material import Material, labelled
-from trainer.protocols import Clips, divide
+from trainer.protocols import Clips, divide, refitted
+from trainer.recipe import Recipe
 from trainer.runpictures import draw_answers
 from trainer.runs import RunFolder, versions, write_json
 from trainer.tables import percent, table
@@ -164,6 +165,8 @@ def divided(recipe: AnyRecipe, name: str, root: Path) -> tuple[Material, Protoco
     scheme = label_scheme(recipe.labels)
     labels = [scheme.label_of(utterance.emotion, utterance.gender) or "" for utterance in utterances]
     protocol = divide(name, Clips(utterances, labels, recipe.corpora, recipe.seed))
+    if isinstance(recipe, Recipe) and recipe.training.refit:
+        protocol = refitted(protocol)
     return Material(holdings, protocol.folds[0].splits), protocol
 
 

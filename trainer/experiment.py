@@ -57,6 +57,11 @@ def train_recipe(
         KeyboardInterrupt: stopped before the end; the state is in `out`.
     """
     check_chains(recipe)
+    if recipe.training.refit:
+        raise ConfigError(
+            f"recipe '{recipe.name}': training.refit is for ser-train crossval; to train on everybody, first train "
+            "without it, then with --everyone"
+        )
     run = RunFolder(out)
     if run.metrics.exists() and run.read_recipe().digest() == recipe.digest():
         print(f"{out}: is finished; export it, or name another folder with --out")
@@ -89,7 +94,8 @@ def train_on(
         run: where to.
         cache: folder of cached features.
         copies_seed: of the copies, which trainings with several seeds can share; None: that of `recipe`.
-        temperature: gives that of the logits when the training has ended; None: fitted to the validation clips.
+        temperature: gives that of the logits when the training has ended; None: fitted to the validation clips, or 1
+            where there are none.
         should_stop: asked after each step; default: whether Ctrl-C was pressed.
 
     Raises:
@@ -100,6 +106,8 @@ def train_on(
     copied = recipe.replaced(seed=seed)
     copies = cached_copies(material.splits.train, copied, root, cache)
     others = cached_copies(non_speech_clips(root), copied, root, cache) if recipe.non_speech else None
+    if temperature is None and not material.splits.validation:
+        temperature = _no_temperature
     lent = heard(material.splits.validation, recipe, "validation") if temperature is None else temperature
     trainer = _trainer(recipe, run, material, (copies, others), lent)
     with interruptible() as interrupted:
@@ -108,6 +116,10 @@ def train_on(
         raise KeyboardInterrupt
     figures: dict[str, float] = trainer.finish()["validation_uar"]
     return figures
+
+
+def _no_temperature() -> float:
+    return 1.0
 
 
 def check_chains(recipe: Recipe) -> None:
@@ -119,6 +131,8 @@ def check_chains(recipe: Recipe) -> None:
     augment = recipe.augment
     for stage in (augment.plain, augment.voice, augment.recording, augment.level, augment.twin):
         waveform_chain(stage, None)
+    if recipe.training.refit and recipe.training.keep == "best":
+        raise ConfigError("training.refit leaves nobody to choose by; wanted it with training.keep = 'last'")
     if bool(recipe.training.consistency) != bool(augment.twin):
         raise ConfigError("training.consistency and the stage augment.twin go together; found one without the other")
     energies_chain(recipe.augment.energies)

@@ -216,6 +216,15 @@ def divide(name: str, clips: Clips) -> Protocol:
     return Protocol(name, leak, tuple(folds), tuple(notes))
 
 
+def refitted(protocol: Protocol) -> Protocol:
+    """The same tests with more to train on: whom a recipe was chosen by is no longer needed for that."""
+    folds = tuple(
+        replace(fold, splits=Splits((*fold.splits.train, *fold.splits.validation), (), fold.splits.test))
+        for fold in protocol.folds
+    )
+    return replace(protocol, folds=folds, notes=(*protocol.notes, "the speakers to choose by are trained on too"))
+
+
 def _drawn(clips: Clips, numbers: Sequence[int], share: float) -> tuple[list[int], list[int]]:
     """Numbers of clips without and with `share` of them, by label where there are enough of each."""
     from sklearn.model_selection import train_test_split  # noqa: PLC0415 - heavy

@@ -159,6 +159,7 @@ class TrainingTable(Table, frozen=True, kw_only=True):
         validate_every: steps between two looks at the validation speakers.
         checkpoint_every: steps between two states on disk, from which an interrupted run goes on.
         keep: which weights are kept: the last, or those with the best mean validation UAR.
+        refit: for cross-validation of what was chosen before: the speakers to choose by are trained on too.
     """
 
     steps: Count
@@ -176,6 +177,7 @@ class TrainingTable(Table, frozen=True, kw_only=True):
     validate_every: Count = 600
     checkpoint_every: Count = 300
     keep: Literal["last", "best"] = "last"
+    refit: bool = False
 
 
 class Recipe(Table, frozen=True, kw_only=True):

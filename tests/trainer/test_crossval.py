@@ -216,12 +216,17 @@ def test_several_seeds_give_a_spread(call, place):
     assert result["emotion_alone"][0]["labels"] == list(label_scheme("emotion-7").labels)
 
 
-def test_a_recipe_for_the_daemon_is_cross_validated_through_its_own_windows(call, place, tiny_path):
-    printed = call("crossval", tiny_path, "--protocol", "holdout", "--out", "stream")
+def test_a_recipe_for_the_daemon_is_cross_validated_through_its_own_windows(call, place, tiny_path, tmp_path):
+    """And trained on whom it was chosen by, as its recipe asks."""
+    refit = tmp_path / "tiny.toml"
+    refit.write_text(tiny_path.read_text() + "refit = true\n")
+    printed = call("crossval", refit, "--protocol", "holdout", "--out", "stream")
     assert "holdout (speaker-independent), 1 folds" in printed
     folder = place / "stream/tiny/holdout/seed-0/holdout"
     assert (folder / "model.keras").is_file()
     tested = json.loads((folder / "provenance.json").read_text())["speakers"]
+    assert tested["RAVDESS"] == {"train": ["01", "03", "04"], "test": ["02"]}
+    assert "the speakers to choose by are trained on too" in printed
     predictions = read_predictions(folder / "predictions.npz")
     assert set(predictions.speaker_keys) == {
         f"{corpus}/{speaker}" for corpus, parts in tested.items() for speaker in parts.get("test", [])

@@ -9,7 +9,7 @@ from monitor.pipeline.features.spec import FeatureSpec
 from trainer import cache
 from trainer.cache import cached_copies, energies_spec
 from trainer.dataset import Batches
-from trainer.experiment import check_chains
+from trainer.experiment import check_chains, train_recipe
 from trainer.heads import Heads
 from trainer.labels import label_scheme
 from trainer.material import gather, heard
@@ -93,6 +93,15 @@ def test_consistency_needs_twins_and_twins_consistency(tiny):
     ):
         with pytest.raises(ConfigError, match="go together"):
             check_chains(tiny.replaced(**changes))
+
+
+def test_a_refit_is_for_crossval_and_keeps_the_last_weights(tiny, corpora_root, tmp_path):
+    refit = tiny.replaced(training=msgspec.structs.replace(tiny.training, refit=True))
+    with pytest.raises(ConfigError, match=r"training\.refit is for ser-train crossval"):
+        train_recipe(refit, corpora_root, tmp_path / "run")
+    with pytest.raises(ConfigError, match="leaves nobody to choose by"):
+        check_chains(refit.replaced(training=msgspec.structs.replace(refit.training, keep="best")))
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_seed_draws_other_batches(tiny, corpora_root, session_cache, tmp_path):

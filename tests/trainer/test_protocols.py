@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from monitor.errors import ConfigError, NoInputError
 from trainer.corpora import Utterance
-from trainer.protocols import PROTOCOLS, RAVDESS_TEST, RAVDESS_VALIDATION, Clips, divide
+from trainer.protocols import PROTOCOLS, RAVDESS_TEST, RAVDESS_VALIDATION, Clips, divide, refitted
 from trainer.recipe import CorpusUse
 from trainer.splits import speaker_keys
 
@@ -162,3 +162,14 @@ def test_choosing_is_judged_by_the_validation_actors_of_the_same_folds():
     for fold, other in zip(found.folds, published.folds, strict=True):
         assert fold.splits.train == other.splits.train
         assert fold.splits.test == fold.splits.validation == other.splits.validation
+
+
+def test_refitted_folds_train_on_whom_they_were_chosen_by_and_test_the_same():
+    protocol = divide("ravdess-5fold", clips({"RAVDESS": ACTORS}))
+    again = refitted(protocol)
+    for before, after in zip(protocol.folds, again.folds, strict=True):
+        after.splits.prove()
+        assert after.splits.test == before.splits.test
+        assert after.splits.validation == ()
+        assert set(after.splits.train) == {*before.splits.train, *before.splits.validation}
+    assert again.notes[-1] == "the speakers to choose by are trained on too"
