@@ -74,6 +74,15 @@ def test_the_monitor_never_imports_trainer_or_tensorflow():
             assert name.split(".")[0] not in {"trainer", "tensorflow", "keras"}, f"{path} imports {name}"
 
 
+def test_what_trains_the_monitors_network_runs_on_whatever_keras_does():
+    """Machines with a GPU often have JAX and no TensorFlow."""
+    for name in ("training", "experiment", "everyone", "dataset", "heads", "cache", "architectures"):
+        whole = ROOT / "trainer" / name
+        for path in files_of(whole) if whole.is_dir() else [whole.with_suffix(".py")]:
+            names = {name.split(".")[0] for name in imports_of(path)}
+            assert not names & {"tensorflow", "torch", "jax"}, path.name
+
+
 def test_only_one_file_knows_the_interpreter():
     knowing = [
         p.relative_to(ROOT).as_posix() for p in files_of("monitor") if "tflite_runtime" in p.read_text(encoding="utf-8")

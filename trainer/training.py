@@ -1,5 +1,7 @@
 """Training: AdamW on logits, averaged weights, chosen by the validation speakers; can be interrupted and resumed.
 
+Written for whatever Keras runs on: KERAS_BACKEND=jax trains the same network where there is a GPU and no TensorFlow.
+
 The state on disk holds all variables and the step. Batches are a pure function of the step and dropout's generators
 are variables of the model, so a resumed run sees what the unbroken one would have seen.
 """
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import msgspec
 import numpy as np
-import tensorflow as tf
+from keras import ops
 from tqdm import tqdm
 
 from trainer import network
@@ -97,13 +99,14 @@ class Trainer:
         self._body = network.trained(recipe)
         self._optimizer = _optimizer(recipe.training)
         self._optimizer.build(self._body.trainable_variables)
-        self._loss = HeadsLoss(recipe)
-        self._averages = [tf.Variable(variable.value) for variable in self._body.trainable_variables]
+        # XLA makes convolutions on a CPU three times slower; JAX has nothing else.
+        compiled = keras.backend.backend() != "tensorflow"
+        # The same layers in a model of their own: what is compiled is stored with its loss, which no reader knows.
+        self._learner = keras.Model(self._body.input, self._body.output)
+        self._learner.compile(self._optimizer, HeadsLoss(recipe), jit_compile=compiled)
         self._best = -1.0
         self._best_variables: list[NDArray[np.float32]] = []
         self._seconds = 0.0
-        self._step_function = tf.function(self._train_step, reduce_retracing=True)
-        self._forward = tf.function(lambda maps: self._body(maps, training=True))
         self.step = 0
         if run.state.exists():
             self._restore()
@@ -124,7 +127,8 @@ class Trainer:
                 if self.step % table.validate_every == 0 or self.step == table.steps:
                     self._validate(float(np.mean(losses)))
                     losses.clear()
-                if should_stop(self.step) or self.step % table.checkpoint_every == 0:
+                # At the end too: what is still to be done may fail, and need not be trained for again.
+                if should_stop(self.step) or self.step % table.checkpoint_every == 0 or self.step == table.steps:
                     self._save()
                 if should_stop(self.step):
                     return self.step == table.steps
@@ -151,7 +155,7 @@ class Trainer:
             "temperature": round(temperature, 4),
             "steps": self.step,
             "parameters": self._body.count_params(),
-            "multiply_adds": network.multiply_adds(deployed),
+            "multiply_adds": network.multiply_adds(deployed) if keras.backend.backend() == "tensorflow" else None,
             "training_s": round(self._seconds, 1),
         }
         write_json(self._run.metrics, figures)
@@ -160,23 +164,9 @@ class Trainer:
 
     def _timed_step(self, maps: NDArray[np.float32], targets: NDArray[np.float32]) -> float:
         started = time.monotonic()
-        loss = float(self._step_function(tf.constant(maps), tf.constant(targets), self._average_share()))
+        loss = float(self._learner.train_on_batch(maps, targets))
         self.step += 1
         self._seconds += time.monotonic() - started
-        return loss
-
-    def _average_share(self) -> Any:
-        """Share of the past in the averages; the first weights are no past worth keeping."""
-        return tf.constant(self._recipe.training.averaging if self.step else 0.0, tf.float32)
-
-    def _train_step(self, maps: Any, targets: Any, past: Any) -> Any:
-        variables = self._body.trainable_variables
-        with tf.GradientTape() as tape:
-            logits = self._body(maps, training=True)
-            loss = self._loss(targets, logits)
-        self._optimizer.apply(tape.gradient(loss, variables), variables)
-        for average, variable in zip(self._averages, variables, strict=True):
-            average.assign(past * average + (1 - past) * variable.value)
         return loss
 
     def _validate(self, loss: float) -> None:
@@ -199,14 +189,14 @@ class Trainer:
 
         Those of the training belong to its own weights: with them the averaged weights lose 3 to 6 points of UAR.
         """
-        _assign(self._body.trainable_variables, self._averages)
+        self._optimizer.finalize_variable_values(self._body.trainable_variables)
         for number in range(self.step, self.step + self._recipe.training.renormalise_batches):
             maps, _ = self._batches.batch(number)
-            self._forward(tf.constant(maps))
+            self._body(maps, training=True)
 
     def _variables(self) -> list[Any]:
-        """All that changes: weights, batch statistics, dropout's generators, the optimiser's moments and step."""
-        return [*self._body.variables, *self._optimizer.variables, *self._averages]
+        """All that changes: weights, batch statistics, dropout's generators, all of the optimiser's, averages too."""
+        return [*self._body.variables, *self._optimizer.variables]
 
     def _save(self) -> None:
         arrays = {f"variable_{i:04d}": np.asarray(variable) for i, variable in enumerate(self._variables())}
@@ -243,15 +233,16 @@ def prefetched(make: Callable[[int], Any], start: int, stop: int) -> Iterator[An
                 future.cancel()
 
 
-class HeadsLoss:
+class HeadsLoss(keras.losses.Loss):  # type: ignore[misc]
     """What a training makes smaller: the losses of all heads, and how far the answers to twins lie apart."""
 
     def __init__(self, recipe: Recipe) -> None:
         """Weights are those of the recipe."""
+        super().__init__(reduction="none")
         self._heads, self._tasks, self._training = Heads.of(recipe), recipe.tasks, recipe.training
 
-    def __call__(self, targets: Any, logits: Any) -> Any:
-        """The mean over windows and members.
+    def call(self, targets: Any, logits: Any) -> Any:
+        """The mean over windows and members; a scalar.
 
         Every member learns for itself: trained on their mean, they would lean on each other.
 
@@ -259,7 +250,7 @@ class HeadsLoss:
             targets: float32 (batch, columns), of `trainer.dataset.Batches`.
             logits: float32 (batch, members, columns), of `trainer.network.trained`.
         """
-        wanted, wanted_gender, spoken = self._heads.split(targets[:, tf.newaxis])
+        wanted, wanted_gender, spoken = self._heads.split(ops.expand_dims(targets, 1))
         emotion, gender, activity = self._heads.split(logits)
         smoothing = self._training.label_smoothing
         smooth = wanted * (1 - smoothing) + smoothing / self._heads.n_outputs
@@ -269,17 +260,17 @@ class HeadsLoss:
             loss += self._tasks.gender * _cross_entropy(wanted_gender, gender)
         if self._heads.activity:
             n_steps = activity.shape[-1]
-            shares = tf.reduce_mean(tf.reshape(spoken, (-1, 1, n_steps, spoken.shape[-1] // n_steps)), axis=-1)
-            errors = tf.nn.sigmoid_cross_entropy_with_logits(tf.broadcast_to(shares, tf.shape(activity)), activity)
-            loss += self._tasks.speech_activity * tf.reduce_mean(errors)
+            shares = ops.mean(ops.reshape(spoken, (-1, 1, n_steps, spoken.shape[-1] // n_steps)), axis=-1)
+            # -log of a sigmoid's answer: softplus(x) - x * share.
+            loss += self._tasks.speech_activity * ops.mean(ops.softplus(activity) - activity * shares)
         if self._training.consistency:
-            loss += self._training.consistency * _divergence(*tf.split(emotion, 2))
+            loss += self._training.consistency * _divergence(*ops.split(emotion, 2))
         return loss
 
 
 def _cross_entropy(targets: Any, logits: Any) -> Any:
     """Mean of what each window costs each member; (batch, 1, n) and (batch, members, n)."""
-    return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=-1))
+    return -ops.mean(ops.sum(targets * ops.log_softmax(logits), axis=-1))
 
 
 def _divergence(one: Any, other: Any) -> Any:
@@ -287,8 +278,8 @@ def _divergence(one: Any, other: Any) -> Any:
 
     Logits are (batch, members, labels).
     """
-    log_p, log_q = tf.nn.log_softmax(one), tf.nn.log_softmax(other)
-    return tf.reduce_mean(tf.reduce_sum((tf.exp(log_p) - tf.exp(log_q)) * (log_p - log_q), axis=-1))
+    log_p, log_q = ops.log_softmax(one), ops.log_softmax(other)
+    return ops.mean(ops.sum((ops.exp(log_p) - ops.exp(log_q)) * (log_p - log_q), axis=-1))
 
 
 def _optimizer(table: TrainingTable) -> Any:
@@ -300,7 +291,8 @@ def _optimizer(table: TrainingTable) -> Any:
         warmup_target=table.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    return keras.optimizers.AdamW(rate, weight_decay=table.weight_decay, clipnorm=table.clip_norm)
+    averaged = {"use_ema": True, "ema_momentum": table.averaging}
+    return keras.optimizers.AdamW(rate, weight_decay=table.weight_decay, clipnorm=table.clip_norm, **averaged)
 
 
 def _in_parts(function: Callable[[Any], Any], values: NDArray[np.float32], size: int = 256) -> NDArray[np.float32]:
