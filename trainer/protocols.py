@@ -217,11 +217,22 @@ def divide(name: str, clips: Clips) -> Protocol:
 
 
 def refitted(protocol: Protocol) -> Protocol:
-    """The same tests with more to train on: whom a recipe was chosen by is no longer needed for that."""
+    """The same tests with more to train on: whom a recipe was chosen by is no longer needed for that.
+
+    Raises:
+        ConfigError: the protocol tests those, or others that are trained on.
+    """
+    if protocol.leak:
+        raise ConfigError(
+            f"training.refit: {protocol.caption} tests whom it chooses by or trains on; wanted a speaker-independent "
+            "protocol, or training.refit = false"
+        )
     folds = tuple(
         replace(fold, splits=Splits((*fold.splits.train, *fold.splits.validation), (), fold.splits.test))
         for fold in protocol.folds
     )
+    for fold in folds:
+        fold.splits.prove()
     return replace(protocol, folds=folds, notes=(*protocol.notes, "the speakers to choose by are trained on too"))
 
 

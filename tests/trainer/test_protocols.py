@@ -173,3 +173,9 @@ def test_refitted_folds_train_on_whom_they_were_chosen_by_and_test_the_same():
         assert after.splits.validation == ()
         assert set(after.splits.train) == {*before.splits.train, *before.splits.validation}
     assert again.notes[-1] == "the speakers to choose by are trained on too"
+
+
+@pytest.mark.parametrize("name", LEAKY)
+def test_protocols_that_test_whom_they_choose_by_are_not_refitted(name):
+    with pytest.raises(ConfigError, match="tests whom it chooses by"):
+        refitted(divide(name, clips({"RAVDESS": ACTORS})))
