@@ -181,8 +181,8 @@ class Pipeline:
         return self._begin_segment(started)
 
     def _end(self, ended: SpeechEnded, gap_samples: int) -> list[PipelineEvent]:
-        """The gate closed."""
-        events = self._classify(self._windows.last(self._now))
+        """The gate closed: that ends speech which is under way, whatever the last window shows."""
+        events = self._classify(self._windows.last(self._now), follow=not self._activity.is_speaking)
         return events + self._end_segment(ended, gap_samples) if self._activity.is_speaking else events
 
     def _begin_segment(self, started: SpeechStarted) -> list[PipelineEvent]:
@@ -205,28 +205,29 @@ class Pipeline:
         ended = self._gate.close()
         return self._end(ended, gap_samples) if ended is not None else []
 
-    def _classify(self, window: AnalysisWindow | None) -> list[PipelineEvent]:
+    def _classify(self, window: AnalysisWindow | None, *, follow: bool = True) -> list[PipelineEvent]:
+        """What a window says; with `follow`, segments end and begin where it shows that speech does."""
         if window is None:
             return []
         answer = self._classifier.answer(window.values)
         speech = float(answer.posteriors.sum())
         is_speech = speech >= self._rules.gate.min_speech_posterior and speech > 0
-        events = self._follow(answer.activity, window.end_sample, is_speech=is_speech)
-        if not is_speech or not self._activity.is_speaking:
-            return events
-        posteriors = answer.posteriors / speech
+        change = self._activity.heard(answer.activity, window.end_sample, is_speech=is_speech) if follow else None
+        events: list[PipelineEvent] = []
+        if isinstance(change, SpeechStarted):
+            self._gate.count_anew()
+            events += self._begin_segment(change)
+        # A word that was over before its first window was due is heard once.
+        is_heard = self._activity.is_speaking or (isinstance(change, SpeechEnded) and self._segments.is_unheard)
+        if is_speech and is_heard:
+            events += self._estimate(window, answer.posteriors / speech)
+        if isinstance(change, SpeechEnded):
+            events += self._end_segment(change)
+        return events
+
+    def _estimate(self, window: AnalysisWindow, posteriors: NDArray[np.float64]) -> list[PipelineEvent]:
         smoothed, label, confidence = self._smoother.update(posteriors, window.end_sample / self._spec.rate_hz)
         start, end = self._origin + window.start_sample, self._origin + window.end_sample
         estimate = Estimate(start, end, posteriors, smoothed, label, confidence, window.speech_ratio)
         event = self._segments.estimated(estimate, self._origin + self._now, self._voiced())
-        return [*events, estimate] if event is None else [*events, estimate, event]
-
-    def _follow(self, activity: NDArray[np.float64], window_end: int, *, is_speech: bool) -> list[PipelineEvent]:
-        """End the segment where the model sees that nobody speaks any more, begin one where somebody does again."""
-        change = self._activity.heard(activity, window_end, is_speech=is_speech)
-        if isinstance(change, SpeechEnded):
-            return self._end_segment(change)
-        if isinstance(change, SpeechStarted):
-            self._gate.count_anew()
-            return self._begin_segment(change)
-        return []
+        return [estimate] if event is None else [estimate, event]

@@ -50,6 +50,11 @@ class Segments:
         self._open: _OpenSegment | None = None
         self._number = 0
 
+    @property
+    def is_unheard(self) -> bool:
+        """Whether a segment is open that no estimate has been made of."""
+        return self._open is not None and not self._open.windows
+
     def reset(self) -> None:
         """Forget an open segment and the events of the past; segments go on being counted."""
         self._open = None

@@ -283,9 +283,9 @@ BARKS = (np.random.default_rng(8).standard_normal(4 * 16000) * 450).astype(np.in
 """The gate takes it for speech."""
 
 
-def among_barks(hangover_ms=700, classifier=Seeing):
-    """Two sentences of two seconds, four seconds of barking between them."""
-    samples = np.concatenate([talk(-1, 2), BARKS, talk(2, -1, seed=4)])
+def among_barks(hangover_ms=700, classifier=Seeing, first_s=2):
+    """Two sentences, the second of two seconds, four seconds of barking between them."""
+    samples = np.concatenate([talk(-1, first_s), BARKS, talk(2, -1, seed=4)])
     rules = replace(QUICK, gate=replace(QUICK.gate, activity_hangover_ms=hangover_ms))
     pipeline = Pipeline(classifier(), rules, LoudIsSpeech)
     return hear(pipeline, samples) + pipeline.flush()
@@ -304,6 +304,16 @@ def test_a_segment_ends_where_nobody_speaks_though_the_gate_is_open():
     assert lives[1][-1].speech_samples / 16000 == pytest.approx(2, abs=0.5)
     ends = [e.end_sample / 16000 for e in events if isinstance(e, Estimate)]
     assert not [end for end in ends if 3.8 < end < 7.0]
+
+
+def test_a_word_that_is_over_before_its_first_window_is_heard_once():
+    slow = type("Slow", (Seeing,), {"window": replace(FeatureHash.window, min_speech_s=1.3)})
+    events = among_barks(classifier=slow, first_s=0.4)
+    first, second = by_segment(emotion_events(events))
+    assert [event.type for event in first] == ["new", "end"]
+    assert first[-1].windows == 1
+    assert first[-1].end_sample / 16000 == pytest.approx(1.4, abs=0.11)
+    assert second[-1].start_sample / 16000 == pytest.approx(5.4, abs=0.11)
 
 
 def test_the_gate_alone_hears_one_segment_there():
