@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,9 +32,9 @@ _GATE: Mapping[str, Sequence[float]] = {
     "min_speech_s": (0.5, 0.75, 1.0, 1.5),
     "min_final_speech_s": (0.25, 0.4, 0.6, 0.8, 1.0),
 }
+# Not the least confidence: how often an answer has to be right is asked of it, see `trainer.selective`.
 _DECISION: Mapping[str, Sequence[float]] = {
     "smoothing_s": (0.0, 0.5, 1.0, 1.5, 2.5),
-    "min_confidence": (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
     "change_margin": (0.0, 0.05, 0.1, 0.15, 0.2),
     "min_dwell_s": (0.0, 0.6, 1.0, 1.5, 2.0),
 }
@@ -100,9 +101,10 @@ def drawn_gates(n: int, own: WindowRule, seed: int) -> list[GateSetting]:
 
 
 def drawn_decisions(n: int, seed: int) -> list[DecisionRule]:
-    """`n` different decision rules, the defaults first."""
+    """`n` different decision rules, or all there are, the defaults first."""
     defaults = msgspec.to_builtins(DecisionRule())
-    return _different(DecisionRule(), lambda rng: DecisionRule(**_near(defaults, _DECISION, rng)), n, seed)
+    n_all = math.prod(len(values) for values in _DECISION.values())
+    return _different(DecisionRule(), lambda rng: DecisionRule(**_near(defaults, _DECISION, rng)), min(n, n_all), seed)
 
 
 def read_setting(path: Path) -> StreamSetting:

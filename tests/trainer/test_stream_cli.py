@@ -173,6 +173,8 @@ def test_a_file_without_a_setting_is_refused(tmp_path, root, capsys):
 
 def test_draws_begin_with_the_defaults_and_differ():
     gates, decisions = drawn_gates(30, OWN, 1), drawn_decisions(30, 1)
+    everything = drawn_decisions(100_000, 1)
+    assert len(everything) == len(set(everything)) < 1000
     assert gates[0] == GateSetting(min_speech_s=1.0, min_final_speech_s=0.25)
     assert decisions[0] == DecisionRule()
     assert len(set(gates)) == len(set(decisions)) == 30
