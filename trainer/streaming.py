@@ -9,15 +9,21 @@ import numpy as np
 
 from monitor.pipeline import Pipeline
 from monitor.pipeline.classifier import Answer
+from monitor.pipeline.gate import VAD_FRAME_MS
 from monitor.records import AudioBlock, Estimate
-from trainer.nonspeech import MIN_SPEECH
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from monitor.pipeline.classifier import Classifier
     from monitor.pipeline.features.spec import FeatureSpec
     from monitor.pipeline.windows import WindowRule
+    from monitor.records import PipelineEvent
+
+
+_MS_PER_S = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,18 +59,16 @@ class Undecided:
 
 
 class _Recorder:
-    """Keeps the windows that a classifier is asked about and finds to be speech."""
+    """Keeps the last window that a classifier was asked about."""
 
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
         self.spec, self.window, self.labels = classifier.spec, classifier.window, classifier.labels
-        self.windows: list[NDArray[np.float32]] = []
+        self.window_asked: NDArray[np.float32] | None = None
 
     def answer(self, values: NDArray[np.float32]) -> Answer:
-        answer = self._classifier.answer(values)
-        if answer.posteriors.sum() >= MIN_SPEECH:
-            self.windows.append(values)
-        return answer
+        self.window_asked = values
+        return self._classifier.answer(values)
 
 
 class Listener:
@@ -83,12 +87,24 @@ class Listener:
     def hear(self, samples: NDArray[np.int16]) -> HeardClip:
         """One clip, int16 (n,) at the model's rate, from a fresh start to the flush at its end."""
         self._pipeline.reset()
-        self._recorder.windows = []
-        events = [*self._pipeline.push(AudioBlock(samples, 0)), *self._pipeline.flush()]
-        estimates = [event for event in events if isinstance(event, Estimate)]
+        windows: list[NDArray[np.float32]] = []
+        estimates: list[Estimate] = []
+
+        def keep(events: Sequence[PipelineEvent]) -> None:
+            # A window that the pipeline passes over makes no estimate.
+            for event in events:
+                if isinstance(event, Estimate) and self._recorder.window_asked is not None:
+                    estimates.append(event)
+                    windows.append(self._recorder.window_asked)
+
+        n = VAD_FRAME_MS * self.rate_hz // _MS_PER_S
+        # A VAD frame at a time: at most one window is asked about in each.
+        for start in range(0, len(samples), n):
+            keep(self._pipeline.push(AudioBlock(samples[start : start + n], start)))
+        keep(self._pipeline.flush())
         rule, spec = self._recorder.window, self._recorder.spec
         return HeardClip(
-            np.array(self._recorder.windows, dtype=np.float32).reshape(-1, rule.window_frames, spec.n_coefficients),
+            np.array(windows, dtype=np.float32).reshape(-1, rule.window_frames, spec.n_coefficients),
             np.array([estimate.end_sample for estimate in estimates], dtype=np.int64),
             np.array([estimate.posteriors for estimate in estimates]).reshape(-1, len(self._recorder.labels)),
             np.array([estimate.speech_ratio for estimate in estimates]),

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor.pipeline import Pipeline, PipelineRules
-from monitor.pipeline.gate import VAD_FRAME_MS, Voiced
+from monitor.pipeline.gate import VAD_FRAME_MS
 from monitor.pipeline.segments import Segments
 from monitor.pipeline.smoother import Smoother
+from monitor.pipeline.voiced import Voiced
 from monitor.records import AudioBlock, EmotionEvent, Estimate, SpeechEnded, SpeechStarted
 
 if TYPE_CHECKING:

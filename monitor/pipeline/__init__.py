@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from monitor.pipeline.classifier import Classifier
-    from monitor.pipeline.gate import SpeechDetector, Voiced
+    from monitor.pipeline.gate import SpeechDetector
     from monitor.records import AnalysisWindow, AudioBlock, PipelineEvent
 
 _LEVEL_FRAMES = 4
@@ -145,6 +145,7 @@ class Pipeline:
             onset_samples=rule.onset_ms * rate_hz // _MS_PER_S,
             hangover_samples=rule.hangover_ms * rate_hz // _MS_PER_S,
             preroll_samples=rule.preroll_ms * rate_hz // _MS_PER_S,
+            recall_samples=2 * self._windows.n_samples,
         )
         return Gate(self._make_detector(), rule.floor_dbfs, times, rule.min_snr_db)
 
@@ -182,8 +183,11 @@ class Pipeline:
 
     def _end(self, ended: SpeechEnded, gap_samples: int) -> list[PipelineEvent]:
         """The gate closed: that ends speech which is under way, whatever the last window shows."""
-        events = self._classify(self._windows.last(self._now), follow=not self._activity.is_speaking)
-        return events + self._end_segment(ended, gap_samples) if self._activity.is_speaking else events
+        if not self._activity.is_speaking:
+            return []
+        events = self._classify(self._windows.last(self._now), follow=False)
+        self._activity.is_speaking = False
+        return events + self._end_segment(ended, gap_samples)
 
     def _begin_segment(self, started: SpeechStarted) -> list[PipelineEvent]:
         at_sample = self._origin + started.at_sample
@@ -192,14 +196,10 @@ class Pipeline:
         return [SpeechStarted(at_sample)]
 
     def _end_segment(self, ended: SpeechEnded, gap_samples: int = 0) -> list[PipelineEvent]:
-        voiced = replace(self._voiced(), end_sample=self._origin + ended.at_sample)
+        voiced = replace(self._gate.voiced.until(ended.at_sample), end_sample=self._origin + ended.at_sample)
         event = self._segments.end(self._origin + self._now, voiced, gap_samples)
         told = SpeechEnded(voiced.end_sample, voiced.n_samples)
         return [told] if event is None else [event, told]
-
-    def _voiced(self) -> Voiced:
-        voiced = self._gate.voiced
-        return replace(voiced, end_sample=self._origin + voiced.end_sample)
 
     def _close(self, gap_samples: int) -> list[PipelineEvent]:
         ended = self._gate.close()
@@ -212,22 +212,26 @@ class Pipeline:
         answer = self._classifier.answer(window.values)
         speech = float(answer.posteriors.sum())
         is_speech = speech >= self._rules.gate.min_speech_posterior and speech > 0
-        change = self._activity.heard(answer.activity, window.end_sample, is_speech=is_speech) if follow else None
-        events: list[PipelineEvent] = []
+        change = None
+        if follow:
+            voiced_end = self._gate.voiced.end_sample
+            change = self._activity.heard(answer.activity, window.end_sample, voiced_end, is_speech=is_speech)
         if isinstance(change, SpeechStarted):
-            self._gate.count_anew()
-            events += self._begin_segment(change)
-        # A word that was over before its first window was due is heard once.
-        is_heard = self._activity.is_speaking or (isinstance(change, SpeechEnded) and self._segments.is_unheard)
-        if is_speech and is_heard:
-            events += self._estimate(window, answer.posteriors / speech)
-        if isinstance(change, SpeechEnded):
-            events += self._end_segment(change)
-        return events
+            # This window still holds what was said before: the next one that has enough of the new speech is asked.
+            self._windows.start(change.at_sample, self._now)
+            self._gate.voiced.begin(change.at_sample)
+            return self._begin_segment(change)
+        # A word that was over before its first window was due is heard once; a bark that nobody saw speech in, never.
+        late = isinstance(change, SpeechEnded) and self._segments.is_unheard and self._activity.was_seen
+        heard = is_speech and (self._activity.is_speaking or late)
+        events = self._estimate(window, answer.posteriors / speech) if heard else []
+        return events + self._end_segment(change) if isinstance(change, SpeechEnded) else events
 
     def _estimate(self, window: AnalysisWindow, posteriors: NDArray[np.float64]) -> list[PipelineEvent]:
         smoothed, label, confidence = self._smoother.update(posteriors, window.end_sample / self._spec.rate_hz)
         start, end = self._origin + window.start_sample, self._origin + window.end_sample
         estimate = Estimate(start, end, posteriors, smoothed, label, confidence, window.speech_ratio)
-        event = self._segments.estimated(estimate, self._origin + self._now, self._voiced())
+        voiced = self._gate.voiced.until(self._now)
+        voiced = replace(voiced, end_sample=self._origin + voiced.end_sample)
+        event = self._segments.estimated(estimate, self._origin + self._now, voiced)
         return [estimate] if event is None else [estimate, event]

@@ -31,21 +31,25 @@ class SpeechActivity:
         """
         self._window_samples = window_samples
         self._hangover_samples = hangover_samples
-        self.open(0)
+        self.is_speaking = False
+        self.was_seen = False
+        """Whether any of the speech under way, or of the last, was seen by the model too."""
+        self._spoken_end = 0
 
     def open(self, at_sample: int) -> None:
         """The gate opened, with speech from `at_sample` on."""
-        self.is_speaking = True
+        self.is_speaking, self.was_seen = True, False
         self._spoken_end = at_sample
 
     def heard(
-        self, activity: NDArray[np.float64], window_end: int, *, is_speech: bool
+        self, activity: NDArray[np.float64], window_end: int, voiced_end: int, *, is_speech: bool
     ) -> SpeechStarted | SpeechEnded | None:
         """Take what a model says of the window that ends at sample `window_end`.
 
         Args:
             activity: of `monitor.pipeline.classifier.Answer`.
             window_end: as the gate counts.
+            voiced_end: of the last voiced frame: no speech begins behind it.
             is_speech: whether the window as a whole is speech; where not, none of it begins here.
 
         Returns:
@@ -57,15 +61,16 @@ class SpeechActivity:
         starts = window_end - self._window_samples + step * np.arange(len(activity))
         spoken = starts[activity >= _LIKELY]
         if self.is_speaking:
-            self._spoken_end = max(self._spoken_end, int(spoken[-1] + step) if len(spoken) else 0)
+            if len(spoken) and spoken[-1] + step > self._spoken_end:
+                self._spoken_end, self.was_seen = int(spoken[-1] + step), True
             if window_end - self._spoken_end < self._hangover_samples:
                 return None
             self.is_speaking = False
             return SpeechEnded(self._spoken_end, 0)
         # The step in which speech ended is seen a little differently in each window: it begins no other speech.
-        fresh = spoken[spoken >= self._spoken_end + step]
+        fresh = spoken[(spoken >= self._spoken_end + step) & (spoken < voiced_end)]
         if not is_speech or not len(fresh):
             return None
-        self.is_speaking = True
+        self.is_speaking = self.was_seen = True
         self._spoken_end = int(fresh[-1] + step)
         return SpeechStarted(int(fresh[0]))

@@ -13,6 +13,7 @@ import numpy as np
 import webrtcvad
 
 from monitor.pipeline.background import Background
+from monitor.pipeline.voiced import VoicedCount
 from monitor.records import SpeechEnded, SpeechStarted
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class GateTimes:
     onset_samples: int
     hangover_samples: int
     preroll_samples: int
+    recall_samples: int = 0
+    """A segment may begin or end so far back, see `VoicedCount`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +84,6 @@ class Level:
         wide = samples.astype(np.float64)
         peak = max(float(wide.max()), -float(wide.min()))
         return Level(float(wide @ wide) / len(wide) / _FULL_SCALE**2, peak / _FULL_SCALE)
-
-
-@dataclass(frozen=True, slots=True)
-class Voiced:
-    """How much speech there was, and how loud."""
-
-    n_samples: int
-    mean_square: float
-    """0-1, relative to full scale."""
-    end_sample: int
-    """End of the last voiced frame."""
 
 
 def dbfs(mean_square: float) -> float:
@@ -119,24 +111,13 @@ class Gate:
         self.state = GateState.SILENCE
         self._run_start = 0
         self._voiced_end = 0
-        self._voiced_samples = 0
-        self._square_sum = 0.0
+        self.voiced = VoicedCount(times.recall_samples)
         self._previous_end = 0
 
     @property
     def is_open(self) -> bool:
         """Whether speech is under way, pauses shorter than the hangover included."""
         return self.state in (GateState.SPEECH, GateState.HANGOVER)
-
-    @property
-    def voiced(self) -> Voiced:
-        """The voiced frames of the speech under way, or of the last one."""
-        mean_square = self._square_sum / self._voiced_samples if self._voiced_samples else 0.0
-        return Voiced(self._voiced_samples, mean_square, self._voiced_end)
-
-    def count_anew(self) -> None:
-        """Other speech begins while the gate is open: `voiced` counts from here."""
-        self._voiced_samples, self._square_sum = 0, 0.0
 
     def is_voiced(self, frame: NDArray[np.int16], level: Level) -> bool:
         """The detector's vote, and the floors. Detector and background see every frame: they have a memory."""
@@ -165,9 +146,8 @@ class Gate:
         previous_end, self._voiced_end = self._voiced_end, end
         if self.state is GateState.SILENCE:
             self.state, self._run_start, self._previous_end = GateState.ONSET, start, previous_end
-            self._voiced_samples, self._square_sum = 0, 0.0
-        self._voiced_samples += end - start
-        self._square_sum += mean_square * (end - start)
+            self.voiced.begin(start)
+        self.voiced.push(start, end, mean_square)
         if self.is_open:
             self.state = GateState.SPEECH
             return None
@@ -187,4 +167,4 @@ class Gate:
         return None
 
     def _ended(self) -> SpeechEnded:
-        return SpeechEnded(self._voiced_end, self._voiced_samples)
+        return SpeechEnded(self._voiced_end, self.voiced.until(self._voiced_end).n_samples)

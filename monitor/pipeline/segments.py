@@ -18,7 +18,7 @@ from monitor.records import UNCERTAIN, EmotionEvent, Estimate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from monitor.pipeline.gate import Voiced
+    from monitor.pipeline.voiced import Voiced
     from monitor.records import EventType
 
 _MINUTE_S = 60
