@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         "--everyone",
         type=Path,
         metavar="RUN",
-        help="hold nobody out, for use: RUN, a finished run of the same recipe, has been judged in its stead",
+        help="hold nobody out, for use: RUN, a run of the same recipe, is judged in its stead; may be under way",
     )
     crossval = _verb(verbs, "crossval", "train and judge a recipe on every fold of a protocol; resumable", _crossval)
     crossval.add_argument("recipe", help="as in train; of a suite, every variant")

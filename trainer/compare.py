@@ -80,7 +80,7 @@ def compare(question: Question, root: Path, out: Path, docs: Path | None) -> int
         docs.mkdir(parents=True, exist_ok=True)
         _draw(rows, docs / "earlier.svg")
         (docs / "earlier.md").write_text(results_page(result), encoding="utf-8")
-        print(f"{docs / 'results.md'}, {docs / 'results.svg'}: written")
+        print(f"{docs / 'earlier.md'}, {docs / 'earlier.svg'}: written")
     return 0
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FLOAT_OPERATORS = (
     "LOG", "EXP", "SUM", "REDUCE_MAX", "SUB", "MAXIMUM", "FULLY_CONNECTED", "BATCH_MATMUL",
-    "SQRT", "SOFTMAX", "SQUARE", "MEAN", "DIV",
+    "SQRT", "SOFTMAX", "SQUARE", "MEAN", "DIV", "MUL", "LOGISTIC", "CONCATENATION", "STRIDED_SLICE",
 )  # fmt: skip
 _DEBUGGER_WINDOWS = 4
 """The debugger wants to see some; what it measures is not used."""
@@ -65,7 +65,7 @@ def _converter(network: Any) -> Any:
 
 
 def _int8(converter: Any, representative: NDArray[np.float32]) -> bytes:
-    """Convolutions in 8 bits; front-end, pooling and softmax stay float, as their range does not fit 8 bits."""
+    """Convolutions in 8 bits; front-end, pooling and what follows it stay float, as their range does not fit 8 bits."""
     import tensorflow as tf  # noqa: PLC0415
 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

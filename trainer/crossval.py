@@ -144,7 +144,9 @@ def summary(result: dict[str, Any]) -> str:
     cost = result["cost"]
     size = f"model of {cost['model_bytes'] / 1000:.0f} kB, an answer in {cost['answer_ms']:.1f} ms without features"
     if cost["n_parameters"] is not None:
-        size += f", {cost['n_parameters']:,} parameters, {cost['multiply_adds'] / 1e6:.1f} M multiply-adds a window"
+        size += f", {cost['n_parameters']:,} parameters"
+    if cost["multiply_adds"] is not None:
+        size += f", {cost['multiply_adds'] / 1e6:.1f} M multiply-adds a window"
     return f"{title}; {size}\n\n{table(head, rows)}"
 
 

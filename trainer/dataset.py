@@ -93,7 +93,9 @@ class Batches:
 
     def _windows(self, draw: int) -> list[_Half]:
         """The windows of one draw, and their twins', behind the front-end; the last draw is kept for its next use."""
-        if self._drawn is None or self._drawn[0] != draw:
+        # Two threads may ask: what is returned is never read from the object a second time.
+        drawn = self._drawn
+        if drawn is None or drawn[0] != draw:
             rng = np.random.default_rng([self._recipe.seed, draw, _WINDOWS])
             rows, targets = self._choose(rng)
             halves = self._cut(self._copies, rows, targets, rng)
@@ -104,8 +106,9 @@ class Batches:
                     (np.concatenate([a, c]), np.concatenate([b, d]))
                     for (a, b), (c, d) in zip(halves, others, strict=True)
                 ]
-            self._drawn = draw, [(self._front_end(self._altered(energies, draw)), t) for energies, t in halves]
-        return self._drawn[1]
+            drawn = draw, [(self._front_end(self._altered(energies, draw)), t) for energies, t in halves]
+            self._drawn = drawn
+        return drawn[1]
 
     def _altered(self, energies: NDArray[np.float32], draw: int) -> NDArray[np.float32]:
         """Stage `energies`; the same for twins."""

@@ -189,10 +189,12 @@ class _Heard:
     def calibration(self, card: ModelCard) -> dict[str, Any]:
         """Calibration of the clips as recorded, and what it would be without the temperature.
 
-        From the mean of a committee the temperature of its members cannot be taken back.
+        From the mean of a committee the temperature of its members cannot be taken back, nor from an emotion's times a
+        gender's.
         """
         before, temperature = None, _temperature(card)
-        if temperature is not None and card.provenance.get(COMMITTEE, 1) == 1:
+        is_plain = card.provenance.get(COMMITTEE, 1) == 1 and card.name == card.provenance.get("recipe", card.name)
+        if temperature is not None and is_plain:
             means = np.array([_mean_without(clip, temperature) for clip in self.judged])
             before = predictions_of(self.utterances, self.scheme, means)
         return calibration_figures(self.answers()[ORIGINAL], before, temperature)

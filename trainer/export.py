@@ -7,6 +7,7 @@ fastest here. The test speakers are looked at once, afterwards, for the card.
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,7 +28,8 @@ from trainer.runs import RunFolder, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+    from monitor.card import ModelCard
 
 FORMS_FILE = "forms.json"
 GENDER_PREFIX = "gender-"
@@ -122,7 +124,7 @@ def choose(measured: Sequence[Measured]) -> Measured:
 def _ship(made: Path, shipped: Path, result: dict[str, Any], measured: Sequence[Measured], chosen: Measured) -> None:
     """Write the chosen form with its figures in the card, and the card for people beside it."""
     file = read_model_file(made)
-    card = msgspec.structs.replace(file.card, metrics=_metrics(result, chosen, shipped))
+    card = msgspec.structs.replace(file.card, metrics=_metrics(file.card, result, chosen, shipped))
     write_model_file(shipped, file.flatbuffer, card, file.probe)
     identity = EmotionModel.load(shipped).identity
     card_path(shipped).write_text(markdown(card, identity, result, forms_table(measured)), encoding="utf-8")
@@ -132,9 +134,21 @@ def _ship(made: Path, shipped: Path, result: dict[str, Any], measured: Sequence[
     print(f"{shipped}: {identity} written, with its network, card and pictures")
 
 
-def _metrics(result: dict[str, Any], chosen: Measured, shipped: Path) -> tuple[Metric, ...]:
+def _commands(card: ModelCard, shipped: Path) -> tuple[str, str]:
+    """That judge the model file and make it again, for someone in the repository."""
+    folder = Path("models") if shipped.is_absolute() else shipped.parent
+    recipe = card.provenance["recipe"]
+    export = f"ser-train export runs/{recipe}"
+    if card.name != recipe:
+        export += " --by-gender"
+    if folder != Path("models"):
+        export += f" --models {folder}"
+    return f"ser-train evaluate {folder / shipped.name}", export
+
+
+def _metrics(card: ModelCard, result: dict[str, Any], chosen: Measured, shipped: Path) -> tuple[Metric, ...]:
     """The figures that travel inside the model file."""
-    evaluate, export = f"ser-train evaluate models/{shipped.name}", f"ser-train export runs/{shipped.stem}"
+    evaluate, export = _commands(card, shipped)
     metrics = [metric for corpus in result["corpora"] for metric in _corpus_metrics(corpus, result, evaluate)]
     metrics += _confidence_metrics(result, evaluate)
     if result["parity"]:

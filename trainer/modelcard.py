@@ -183,8 +183,12 @@ def _recordings(result: dict[str, Any]) -> str:
 
 
 def _command(card: ModelCard) -> str:
-    folder = f"models/{HELD_OUT}" if JUDGED_SIBLING in card.provenance else "models"
-    return f"`ser-train evaluate {folder}/{card.name}.tflite`"
+    """That printed the figures: of the sibling, where there is one."""
+    return f"`{_quoted(card, 'uar')}`"
+
+
+def _quoted(card: ModelCard, name: str) -> str:
+    return next(metric.command for metric in card.metrics if metric.name == name)
 
 
 def _picture(card: ModelCard, name: str, corpus: str = "") -> str:
@@ -234,11 +238,12 @@ def _provenance(card: ModelCard) -> str:
 
 
 def _commands(card: ModelCard) -> str:
-    name = card.provenance["recipe"]
-    train, export = f"`ser-train train {name}`", f"`ser-train export runs/{name}`"
+    name, export = card.provenance["recipe"], _quoted(card, "validation_uar")
+    first = f"`ser-train train {name}`"
     if JUDGED_SIBLING not in card.provenance:
-        return f"{train} and {export}"
+        return f"{first} and `{export}`"
+    option = " --by-gender" if card.name != name else ""
     return (
-        f"{train}, {export[:-1]} --models models/{HELD_OUT}`, `ser-train train {name} --everyone runs/{name}` and "
-        f"`ser-train export runs/{name}-everyone`"
+        f"{first}, `{export}`, `ser-train train {name} --everyone runs/{name}` and "
+        f"`ser-train export runs/{name}-everyone{option}`"
     )

@@ -1,4 +1,4 @@
-"""Networks as they are trained, deployed and stored. TensorFlow is loaded here."""
+"""Networks as they are trained, deployed and stored. Keras, and what it runs on, is loaded here."""
 
 from __future__ import annotations
 
@@ -111,8 +111,13 @@ def posteriors_of(network: Any, features: NDArray[np.float32]) -> NDArray[np.flo
     return np.concatenate(parts).astype(np.float64) if parts else np.empty((0, network.output_shape[-1]))
 
 
-def multiply_adds(network: Any) -> int:
-    """Of one window: half the floating point operations that TensorFlow's profiler counts in the frozen graph."""
+def multiply_adds(network: Any) -> int | None:
+    """Of one window: half the floating point operations that TensorFlow's profiler counts in the frozen graph.
+
+    None where Keras runs on something else.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return None
     import tensorflow as tf  # noqa: PLC0415 - Keras may run on something else until here
     from tensorflow.python.framework.convert_to_constants import (  # noqa: PLC0415
         convert_variables_to_constants_v2 as frozen,

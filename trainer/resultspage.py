@@ -77,7 +77,7 @@ speakers: [earlier.md](earlier.md). What was tried: [experiments.md](experiments
 def _crossvals(runs: Path) -> Iterator[str]:
     """The ladder on RAVDESS, and recipes on corpora that they never heard."""
     found = [msgspec.json.decode(path.read_bytes()) for path in sorted(runs.glob(f"*/*/{CROSSVAL}"))]
-    ours = [one for one in found if one["cost"]["multiply_adds"] is not None]
+    ours = [one for one in found if one["cost"]["n_parameters"] is not None]
     if ladder := [one for one in ours if one["protocol"] == "ravdess-5fold"]:
         yield _ladder(ladder)
     for one in ours:
@@ -94,7 +94,8 @@ def _ladder(ours: Sequence[Mapping[str, Any]]) -> str:
         cost, folds = one["cost"], list(next(iter(one["seeds"].values()))["per_fold"])
         name = f"**`{one['recipe']}`**, {len(one['seeds'])} seeds, folds {' '.join(_number(fold) for fold in folds)}"
         spread = "" if one["uar_deviation"] is None else f" +- {percent(one['uar_deviation'])}"
-        sizes = [_millions(cost["n_parameters"]), f"{cost['multiply_adds'] / 1e6:.1f}"]
+        n = cost["multiply_adds"]
+        sizes = [_millions(cost["n_parameters"]), "not counted" if n is None else f"{n / 1e6:.1f}"]
         rows.append((one["uar"], [name, *sizes, "none", f"{percent(one['uar'])}{spread}", _interval(one)]))
     rows.sort(key=lambda row: row[0])
     head = ["system", "M parameters", "M multiply-adds a window", "trained before on", "UAR %", "95 % CI"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from trainer.splits import Splits
 
 _PACKAGES = (
-    "ser-monitor", "numpy", "scipy", "tensorflow", "tensorflow-cpu", "keras", "python_speech_features", "soxr",
+    "ser-monitor", "numpy", "scipy", "tensorflow", "tensorflow-cpu", "keras", "jax", "python_speech_features", "soxr",
     "scikit-learn", "librosa", "audiomentations", "opensmile", "soundfile",
 )  # fmt: skip
 RECORDINGS_HELD_OUT = "recordings_held_out"
@@ -127,6 +128,7 @@ def provenance(recipe: AnyRecipe, material: Material) -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "versions": versions(),
+        "keras_backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
         "speakers": splits.speakers(),
         "clips": counts_of(splits),
         RECORDINGS_HELD_OUT: True,

@@ -91,7 +91,7 @@ class HeardSegment:
 
     @property
     def end_sample(self) -> int:
-        """End of the last voiced frame."""
+        """End of the speech."""
         return self.events[-1].end_sample
 
     @property

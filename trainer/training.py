@@ -155,7 +155,7 @@ class Trainer:
             "temperature": round(temperature, 4),
             "steps": self.step,
             "parameters": self._body.count_params(),
-            "multiply_adds": network.multiply_adds(deployed) if keras.backend.backend() == "tensorflow" else None,
+            "multiply_adds": network.multiply_adds(deployed),
             "training_s": round(self._seconds, 1),
         }
         write_json(self._run.metrics, figures)
