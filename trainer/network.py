@@ -10,7 +10,7 @@ import numpy as np
 from monitor.errors import ConfigError, ModelError, NoInputError
 from trainer.architectures import build_architecture
 from trainer.architectures.frontend import FrontEnd
-from trainer.architectures.layers import AttentiveStatistics, Consensus
+from trainer.architectures.layers import AttentiveStatistics, Consensus, Detached
 from trainer.heads import Heads
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _member(recipe: Recipe, shape: tuple[int, int]) -> Any:
     body = build_architecture(recipe.architecture, shape, heads.n_outputs)
     columns = [body.output]
     if heads.n_genders:
-        columns.append(keras.layers.Dense(heads.n_genders)(body.layers[-1].input))
+        columns.append(keras.layers.Dense(heads.n_genders)(Detached()(body.layers[-1].input)))
     if heads.activity:
         pooling = next((layer for layer in body.layers if isinstance(layer, AttentiveStatistics)), None)
         if pooling is None:
@@ -58,7 +58,7 @@ def _member(recipe: Recipe, shape: tuple[int, int]) -> Any:
                 f"{n_frames} frames of a window become {n_steps} time steps, wanted a divisor of {n_frames} for "
                 "tasks.speech_activity; change window.frames or the architecture's strides"
             )
-        columns.append(keras.layers.Flatten()(keras.layers.Dense(1)(pooling.input)))
+        columns.append(keras.layers.Flatten()(keras.layers.Dense(1)(Detached()(pooling.input))))
     return keras.Model(body.input, keras.layers.Concatenate()(columns)) if len(columns) > 1 else body
 
 

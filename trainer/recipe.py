@@ -72,7 +72,9 @@ class NonSpeechTable(Table, frozen=True, kw_only=True):
 
 
 class TasksTable(Table, frozen=True, kw_only=True):
-    """What else the network is taught, from the same features; see `trainer.heads`. 0: it has no such head.
+    """What else is told from the features that the emotion is told from; see `trainer.heads`. 0: there is no such head.
+
+    These heads learn on features that do not learn from them: the emotion is as good as without them.
 
     Attributes:
         gender: weight of the loss of telling women from men; clips of unknown gender do not count.

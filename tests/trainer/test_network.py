@@ -109,6 +109,30 @@ def test_the_loss_is_that_of_each_head_by_its_weight(worker, tiny):
     assert worker(lossy, recipe, targets, logits) == pytest.approx(wanted, rel=1e-5)
 
 
+def moved(recipe):
+    """How far each kind of variable moves when emotion has no loss: its targets are what it says anyway."""
+    import keras
+    import tensorflow as tf
+
+    from trainer import network
+
+    keras.utils.set_random_seed(2)
+    body = network.trained(recipe)
+    with tf.GradientTape() as tape:
+        _, gender, activity = network.Heads.of(recipe).split(body(np.ones((2, 300, 40), np.float32), training=True))
+        loss = tf.reduce_sum(gender**2) + tf.reduce_sum(activity**2)
+    gradients = tape.gradient(loss, body.trainable_variables)
+    both = zip(body.trainable_variables, gradients, strict=True)
+    return [(tuple(v.shape), g is not None and bool(np.any(g))) for v, g in both]
+
+
+def test_what_the_emotion_is_told_from_does_not_learn_from_the_other_heads(worker, tiny):
+    recipe = tasks_of(tiny, gender=0.1, speech_activity=0.2).replaced(architecture=SMALL, committee=1)
+    found = worker(moved, recipe)
+    own = {(16, 2), (2,), (8, 1), (1,)}  # of gender, from mean and deviation of 8 channels, and of activity
+    assert {shape for shape, moves in found if moves} == own
+
+
 def test_speech_activity_needs_time_steps(worker, tiny):
     recipe = tasks_of(tiny, speech_activity=0.2).replaced(architecture={"name": "lightsernet"})
     with pytest.raises(ConfigError, match="no time steps"):

@@ -64,16 +64,30 @@ class WithMeanRemoved(layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable(package="ser_monitor")
+class Detached(layers.Layer):  # type: ignore[misc]
+    """The same values; what learns behind it does not change what lies before."""
+
+    def call(self, x: Any) -> Any:
+        """Any shape."""
+        return ops.stop_gradient(x)
+
+
+@keras.saving.register_keras_serializable(package="ser_monitor")
 class Consensus(layers.Layer):  # type: ignore[misc]
     """Mean of the members' answers; the emotion's logits are divided by a temperature first (Guo et al. 2017)."""
 
     def __init__(
-        self, heads: Heads | dict[str, Any], temperature: float = 1.0, *, by_gender: bool = False, **kwargs: Any
+        self,
+        heads: Heads | dict[str, Any] | None = None,
+        temperature: float = 1.0,
+        *,
+        by_gender: bool = False,
+        **kwargs: Any,
     ) -> None:
         """Take the shape of the members' answers.
 
         Args:
-            heads: of each member; a dictionary where a file is read.
+            heads: of each member; a dictionary where a file is read; None: all columns are of the emotion.
             temperature: above 1 makes less sure, below 1 surer.
             by_gender: each label for women and for men, as `label_scheme` orders them.
             kwargs: Keras' own.
@@ -87,18 +101,19 @@ class Consensus(layers.Layer):  # type: ignore[misc]
 
         Outputs have sum 1; speech activity, where there is such a head, is 0 to 1 for each time step.
         """
-        emotion, gender, activity = self.heads.split(logits)
+        heads = self.heads or Heads(logits.shape[-1], non_speech=False, n_genders=0, activity=False)
+        emotion, gender, activity = heads.split(logits)
         posteriors = ops.softmax(emotion / self.temperature, axis=-1)
         if self.by_gender:
-            shares, n_labels = ops.softmax(gender, axis=-1), self.heads.n_labels
-            of_genders = [shares[..., i : i + 1] * posteriors[..., :n_labels] for i in range(self.heads.n_genders)]
+            shares, n_labels = ops.softmax(gender, axis=-1), heads.n_labels
+            of_genders = [shares[..., i : i + 1] * posteriors[..., :n_labels] for i in range(heads.n_genders)]
             posteriors = ops.concatenate([*of_genders, posteriors[..., n_labels:]], axis=-1)
-        answers = [posteriors, ops.sigmoid(activity)] if self.heads.activity else [posteriors]
+        answers = [posteriors, ops.sigmoid(activity)] if heads.activity else [posteriors]
         return ops.mean(ops.concatenate(answers, axis=-1), axis=1)
 
     def get_config(self) -> dict[str, Any]:
         """What the constructor takes."""
-        own = {"heads": asdict(self.heads), "temperature": self.temperature, "by_gender": self.by_gender}
+        own = {"heads": self.heads and asdict(self.heads), "temperature": self.temperature, "by_gender": self.by_gender}
         return {**super().get_config(), **own}
 
 
