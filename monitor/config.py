@@ -150,7 +150,7 @@ class ModelSettings(Table, frozen=True):
     """The classifier."""
 
     path: FilePath = ""
-    """A .tflite file with its card inside, or `gender-emotion`, which is shipped too; "" is the shipped `emotion`."""
+    """A .tflite file with its card inside; "" is the shipped one."""
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     """Threads the classifier computes with; one is enough for one microphone."""
 

@@ -6,12 +6,13 @@ Nothing is measured here: each section quotes the command whose figures it shows
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from monitor.card import read_model_file
-from monitor.errors import NoInputError
+from monitor.errors import ConfigError, NoInputError
+from monitor.model import EmotionModel
 from trainer.crossval import RESULT as CROSSVAL
 from trainer.evaluation import HELD_OUT
 from trainer.evaluation import RESULT as EVALUATION
@@ -24,7 +25,6 @@ from trainer.tables import percent, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from monitor.card import ModelCard
 
@@ -136,17 +136,37 @@ def _elsewhere(one: Mapping[str, Any]) -> str:
 def _model(name: str, runs: Path, models: Path, docs: Path) -> Iterator[str]:
     """What `evaluate` found of one model, and of it as a stream."""
     evaluation, stream = runs / f"evaluate-{name}" / EVALUATION, runs / f"stream-{name}"
+    if not evaluation.is_file() and not (stream / STREAM).is_file():
+        return
+    judged = models / HELD_OUT / f"{name}.tflite"
+    judged = judged if judged.is_file() else models / judged.name
+    model = EmotionModel.load(judged)
     if evaluation.is_file():
-        shipped = models / f"{name}.tflite"
-        yield _evaluated(msgspec.json.decode(evaluation.read_bytes()), read_model_file(shipped).card)
+        yield _evaluated(_of(evaluation, model), model.card, judged)
     if (stream / STREAM).is_file():
         docs.mkdir(parents=True, exist_ok=True)
         picture = docs / (STREAM_PICTURE if name == "emotion" else f"{name}-{STREAM_PICTURE}")
         shutil.copyfile(stream / PICTURE, picture)
-        yield _streamed(msgspec.json.decode((stream / STREAM).read_bytes()), picture.name)
+        yield _streamed(_of(stream / STREAM, model), picture.name, judged)
 
 
-def _evaluated(result: dict[str, Any], card: ModelCard) -> str:
+def _of(path: Path, model: EmotionModel) -> dict[str, Any]:
+    """Figures of this very model, of the test speakers, under the monitor's defaults.
+
+    Raises:
+        ConfigError: they are of others.
+    """
+    result: dict[str, Any] = msgspec.json.decode(path.read_bytes())
+    found = f"{result['identity']}, {result['speakers']} speakers"
+    wanted = f"{model.identity}, test speakers"
+    if "--tuned" in result["command"]:
+        found += ", other settings than the monitor's"
+    if found != wanted:
+        raise ConfigError(f"{path}: figures of {found}; wanted {wanted}: run ser-train evaluate again")
+    return result
+
+
+def _evaluated(result: dict[str, Any], card: ModelCard, judged: Path) -> str:
     name = card.name
     parts = parts_of(result)
     rows = [
@@ -155,10 +175,11 @@ def _evaluated(result: dict[str, Any], card: ModelCard) -> str:
     ]
     licences = ", ".join(f"{licence.source} ({licence.licence})" for licence in card.licences)
     pictures = f"../models/pictures/{name}"
+    sibling = "the sibling of the shipped model, same recipe, " if judged.parent.name == HELD_OUT else ""
     about = (
-        f"`ser-train evaluate models/{HELD_OUT}/{name}.tflite`, model `{result['identity']}`: the sibling of the "
-        "shipped model, same recipe, without the speakers that it is judged by. All tables, and the confusions of each "
-        f"corpus: [card](../models/{name}.md). Trained on {licences}."
+        f"`ser-train evaluate {_shown(judged)}`, model `{result['identity']}`: {sibling}without the speakers that it "
+        f"is judged by. All tables, and the confusions of each corpus: [card](../models/{name}.md). "
+        f"Trained on {licences}."
     )
     return "\n\n".join(
         [
@@ -199,15 +220,20 @@ def _losses(result: dict[str, Any]) -> str:
     return table(["condition", *parts, "wanted"], rows)
 
 
-def _streamed(result: dict[str, Any], picture: str) -> str:
+def _streamed(result: dict[str, Any], picture: str, judged: Path) -> str:
     return "\n\n".join(
         [
             f"## `{result['model']}` as a stream",
-            f"`ser-train evaluate models/{HELD_OUT}/{result['model']}.tflite --stream`, with the monitor's defaults.",
+            f"`ser-train evaluate {_shown(judged)} --stream`, with the monitor's defaults.",
             f"![A conversation, and what the monitor made of it]({picture})",
             stream_tables(result),
         ]
     )
+
+
+def _shown(model: Path) -> str:
+    """Of the model file, for someone in the repository."""
+    return str(Path("models", HELD_OUT if model.parent.name == HELD_OUT else "", model.name))
 
 
 def _interval(one: Mapping[str, Any]) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.errors import NoInputError
+from monitor.errors import ConfigError, NoInputError
+from monitor.model import EmotionModel
 from trainer import resultspage
 from trainer.resultspage import write_results
 
@@ -61,7 +62,7 @@ def test_a_corpus_never_heard_has_the_mean_over_seeds(tmp_path):
 
 
 def test_a_model_is_shown_as_it_was_evaluated(tmp_path, monkeypatch):
-    """The shipped model's own card and a made-up evaluation would not fit: both come from the repository's model."""
+    """And no figures of another model, of other speakers or under other settings."""
     runs, models = tmp_path / "runs", Path("models")
     evaluation = runs / "evaluate-emotion/evaluation.json"
     evaluation.parent.mkdir(parents=True)
@@ -76,11 +77,19 @@ def test_a_model_is_shown_as_it_was_evaluated(tmp_path, monkeypatch):
     for name, function in {**shown, **{name: lambda _, name=name: name for name in words}}.items():
         monkeypatch.setattr(resultspage, name, function)
     monkeypatch.setattr(resultspage, "shortcomings", lambda _: ["it errs"])
-    evaluation.write_text(json.dumps({"identity": "emotion@12345678"}))
+    identity = EmotionModel.load(models / "emotion.tflite").identity
+    result = {"identity": identity, "speakers": "test", "command": "ser-train evaluate emotion.tflite"}
+    others = ({"identity": "emotion@12345678"}, {"speakers": "validation"}, {"command": "evaluate --tuned tune.json"})
+    for other in others:
+        evaluation.write_text(json.dumps({**result, **other}))
+        with pytest.raises(ConfigError, match=f"wanted {identity}, test speakers"):
+            write_results(runs, models, tmp_path / "docs")
+    evaluation.write_text(json.dumps(result))
     write_results(runs, models, tmp_path / "docs")
     page = (tmp_path / "docs/results.md").read_text()
     assert "| RAVDESS |     9 |  50.0 | 40.0-60.0 |  55.0 |" in page
-    assert "emotion@12345678" in page
+    assert identity in page
+    assert "`ser-train evaluate models/emotion.tflite`" in page
     assert "- it errs" in page
     assert all(name in page for name in words)
     assert "RAVDESS (CC BY-NC-SA 4.0)" in page

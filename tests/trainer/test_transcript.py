@@ -75,3 +75,23 @@ def test_another_voiced_time_is_asked_with_the_same_memory(samples):
     later = transcribe(patient, PipelineRules(gate=GATE), samples)
     assert later.events[0].decided_sample > first.events[0].decided_sample
     assert classifier.n_windows == n_windows
+
+
+class Seeing(Flickering):
+    """Sees speech in the loud parts of a window."""
+
+    def answer(self, values):
+        level = values[:, 0].reshape(15, 10).mean(axis=1)
+        return Answer(super().answer(values).posteriors, (level > 75.0).astype(float))
+
+
+def test_segments_that_the_model_ends_are_decided_anew_too():
+    barks = (np.random.default_rng(8).standard_normal(4 * 16000) * 450).astype(np.int16)
+    audio = np.concatenate([talk(-1, 2), barks, talk(2, -1, seed=4)])
+    classifier = Seeing()
+    transcript = transcribe(classifier, PipelineRules(gate=GATE), audio)
+    for decision in DECISIONS:
+        wanted = transcribe(classifier, PipelineRules(gate=GATE, decision=decision), audio).events
+        found = redecided(transcript, classifier.labels, 16000, decision)
+        assert told(found) == told(wanted)
+        assert ends(found) == ends(wanted)
