@@ -23,6 +23,7 @@ SETTINGS = {
     "equalise": {"depth": 1.0},
     "warp": {"max_filters": 2.0},
     "floor": {},
+    "mixstyle": {"probability": 1.0},
     "mask": {"time_masks": 2, "max_frames": 30, "frequency_masks": 2, "max_filters": 6},
     "mixup": {"probability": 1.0, "concentration": 0.4},
 }
@@ -125,8 +126,27 @@ def test_noise_and_reverb_do_without_recordings(tmp_path):
     assert np.isfinite(samples).all()
 
 
-def test_digital_silence_is_not_coloured():
-    (augmentation,) = energies_chain([settings("equalise")])
+def test_mixstyle_gives_the_colour_of_another_window_and_keeps_what_happens_in_it():
+    (augmentation,) = energies_chain([settings("mixstyle", concentration=1e-3)])  # own style, or another's
+    rng = np.random.default_rng(4)
+    colour, spread = rng.normal(0, 1, (16, 1, 40)), rng.uniform(0.8, 1.4, (16, 1, 40))
+    before = (5 + colour + spread * rng.standard_normal((16, 100, 40))).astype(np.float32)
+    after = augmentation(before, np.random.default_rng(1))
+    means, deviations = before.mean(axis=1), before.std(axis=1)
+    taken = [int(np.abs(after[i].mean(axis=0) - means).sum(axis=1).argmin()) for i in range(16)]
+    assert len({own for own, other in enumerate(taken) if own != other}) >= 4
+    for own, other in enumerate(taken):
+        np.testing.assert_allclose(after[own].mean(axis=0), means[other], atol=0.02)
+        np.testing.assert_allclose(after[own].std(axis=0), deviations[other], rtol=0.05)
+        correlation = np.corrcoef(
+            after[own].ravel() - np.tile(means[other], 100), before[own].ravel() - np.tile(means[own], 100)
+        )
+        assert correlation[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("name", ["equalise", "mixstyle"])
+def test_digital_silence_is_not_coloured(name):
+    (augmentation,) = energies_chain([settings(name)])
     np.testing.assert_array_equal(augmentation(windows(), np.random.default_rng(0))[0, :10], windows()[0, :10])
 
 

@@ -51,6 +51,7 @@ ENERGIES = {
     "equalise": "trainer.augment.equalise:Equalise",
     "warp": "trainer.augment.warp:Warp",
     "floor": "trainer.augment.floor:Floor",
+    "mixstyle": "trainer.augment.mixstyle:MixStyle",
 }
 MAPS = {
     "mask": "trainer.augment.mask:Mask",
