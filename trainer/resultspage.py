@@ -91,7 +91,7 @@ def _ladder(ours: Sequence[Mapping[str, Any]]) -> str:
         for name, before, n, uar in _PUBLISHED
     ]
     for one in ours:
-        cost, folds = one["cost"], list(next(iter(one["seeds"].values()))["per_fold"])
+        cost, folds = one["cost"], one["folds"]
         name = f"**`{one['recipe']}`**, {len(one['seeds'])} seeds, folds {' '.join(_number(fold) for fold in folds)}"
         spread = "" if one["uar_deviation"] is None else f" +- {percent(one['uar_deviation'])}"
         n = cost["multiply_adds"]
@@ -120,11 +120,11 @@ def _elsewhere(one: Mapping[str, Any]) -> str:
     seeds = list(one["seeds"].values())
     rows = [
         [
-            fold,
-            str(seeds[0]["per_fold"][fold]["clips"]),
-            percent(_mean(figures["per_fold"][fold]["uar"] for figures in seeds)),
+            name,
+            str(seeds[0]["per_fold"][str(i)]["clips"]),
+            percent(_mean(of["per_fold"][str(i)]["uar"] for of in seeds)),
         ]
-        for fold in seeds[0]["per_fold"]
+        for i, name in enumerate(one["folds"])
     ]
     about = (
         f"Recipe `{one['recipe']}` trained on all other corpora; `ser-train crossval {one['recipe']} --protocol "
