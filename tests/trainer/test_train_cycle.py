@@ -91,8 +91,9 @@ def exported(trained, workplace, corpora_root):
 
 @pytest.fixture(scope="module")
 def everyones(exported, trained, workplace, corpora_root):
-    """The model of a run that held nobody out, in a folder whose sibling is the exported one."""
-    shutil.copytree(workplace / "models", workplace / "everyone/held-out")
+    """The model of a run that held nobody out, in a folder whose sibling is that of the judged run."""
+    judged = ("-m", "trainer.cli", "export", "runs/tiny", "--models", "everyone/held-out", "--data", corpora_root)
+    run(*judged, cwd=workplace)
     run(*trained[0], "--everyone", "runs/tiny", cwd=workplace)
     export = ("-m", "trainer.cli", "export", "runs/tiny-everyone", "--models", "everyone", "--data", corpora_root)
     run(*export, cwd=workplace)
@@ -212,7 +213,7 @@ def test_the_whole_cycle_from_corpora_to_a_recording(exported, workplace, corpor
 
 
 def test_everyones_model_heard_all_and_quotes_its_sibling(everyones, workplace):
-    sibling, own = read_model_file(workplace / "models/tiny.tflite"), read_model_file(everyones)
+    sibling, own = read_model_file(workplace / "everyone/held-out/tiny.tflite"), read_model_file(everyones)
     assert own.card.provenance["speakers"] == {
         "RAVDESS": {"train": ["01", "02", "03", "04"]},
         "EmoDB": {"train": ["03", "08", "09"]},
@@ -226,7 +227,8 @@ def test_everyones_model_heard_all_and_quotes_its_sibling(everyones, workplace):
     assert all(sibling.identity in metric.on for metric in own.card.metrics)
     text = everyones.with_suffix(".md").read_text()
     assert f"all figures below are those of its sibling** [`{sibling.identity}`](held-out/tiny.md)" in text
-    assert "`ser-train evaluate models/held-out/tiny.tflite`" in text
+    assert "`ser-train evaluate everyone/held-out/tiny.tflite`" in text
+    assert "`ser-train export runs/tiny --models everyone/held-out`" in text
     assert EmotionModel.load(everyones).identity in text
     assert {path.name for path in (everyones.parent / "pictures/tiny").iterdir()} == {
         path.name for path in (workplace / "models/pictures/tiny").iterdir()
