@@ -62,7 +62,8 @@ def speech(clip: NDArray[np.int16], model: EmotionModel, rate_hz: int) -> NDArra
 def silence(rate_hz: int) -> NDArray[np.int16]:
     """A quiet room: noise at -70 dBFS."""
     noise = np.random.default_rng(0).standard_normal(STRETCH_S * rate_hz) * 32768 * 10 ** (-70 / 20)
-    return np.rint(noise).astype(np.int16)
+    samples: NDArray[np.int16] = np.rint(noise).astype(np.int16)
+    return samples
 
 
 def compare(name: str, samples: NDArray[np.int16], model: EmotionModel) -> None:

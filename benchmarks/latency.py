@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ def _broker(program: str, folder: Path) -> Iterator[int]:
 
 def _subscriber(port: int, arrivals: list[tuple[float, dict[str, Any]]]) -> paho.Client:
     ready = threading.Event()
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
     client.on_connect = lambda one, *_: one.subscribe(f"ser-monitor/{_NODE}/event", qos=1)
     client.on_subscribe = lambda *_: ready.set()
     client.on_message = lambda _client, _data, message: arrivals.append((time.monotonic(), json.loads(message.payload)))

@@ -40,7 +40,7 @@ class RecomputedWindows(Windows):
         """Keep the last window of samples, some VAD frames more than needed."""
         super().push(samples, end, voiced=voiced)
         self._blocks.append(samples)
-        if len(self._blocks) * len(samples) > self._window_samples + _SPARE_SAMPLES:
+        if len(self._blocks) * len(samples) > self.n_samples + _SPARE_SAMPLES:
             self._blocks.popleft()
         self._end = end
 
@@ -48,10 +48,10 @@ class RecomputedWindows(Windows):
         spec = self._spec
         self._stream.skip(last_frame + 1 - self._stream.next_frame)
         window_end = last_frame * spec.hop_samples + spec.frame_samples
-        kept = np.concatenate([np.zeros(self._window_samples, dtype=np.int16), *self._blocks])
+        kept = np.concatenate([np.zeros(self.n_samples, dtype=np.int16), *self._blocks])
         end = len(kept) - (self._end - window_end)
         self._values = psf.mfcc(
-            kept[end - self._window_samples : end],
+            kept[end - self.n_samples : end],
             spec.rate_hz,
             spec.frame_samples / spec.rate_hz,
             spec.hop_samples / spec.rate_hz,
