@@ -124,7 +124,8 @@ def _rounded_scores(scores: Mapping[str, float]) -> dict[str, float]:
     exact = {label: score * _THOUSANDTHS for label, score in scores.items()}
     units = {label: math.floor(value) for label, value in exact.items()}
     missing = round(sum(exact.values())) - sum(units.values())
-    for label in sorted(exact, key=lambda label: units[label] - exact[label])[:missing]:
+    # Scores that differ in their last digit may have the same remainder: the higher one goes first.
+    for label in sorted(exact, key=lambda label: (units[label] - exact[label], -scores[label]))[:missing]:
         units[label] += 1
     return {label: unit / _THOUSANDTHS for label, unit in units.items()}
 

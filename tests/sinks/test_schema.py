@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 
@@ -146,7 +146,13 @@ def test_a_million_segments_fit_in_the_id():
     assert payload_of(replace(EVENT, segment=1_234_567))["id"] == "b3f0c2-1234567"
 
 
+CLOSE = [0.8496134205446095, 0.9999999999999999, 1.0, 0.4649242339933869, 0.4649242339933869, 0.15266865191513992, 1.0]
+CLOSE += [0.791161154652563, 0.6972214964335398, *[0.7494545166667289] * 3, 0.4649242339933869, 0.25598574004846314]
+"""Two scores differ in their last digit, and their remainders do not."""
+
+
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=14).filter(lambda weights: sum(weights) > 0.01))
+@example(CLOSE)
 def test_rounded_scores_still_sum_to_one_and_keep_their_order(weights):
     exact = {f"label{i}": weight / sum(weights) for i, weight in enumerate(weights)}
     payload = payload_of(
