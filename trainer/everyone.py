@@ -42,7 +42,7 @@ class Judged(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Where temperature and form come from.
 
     Attributes:
-        run: folder of the finished run with speakers held out.
+        run: folder of the run with speakers held out.
     """
 
     run: str

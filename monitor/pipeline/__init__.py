@@ -186,7 +186,7 @@ class Pipeline:
         if not self._activity.is_speaking:
             return []
         events = self._classify(self._windows.last(self._now), follow=False)
-        self._activity.is_speaking = False
+        self._activity.close()
         return events + self._end_segment(ended, gap_samples)
 
     def _begin_segment(self, started: SpeechStarted) -> list[PipelineEvent]:

@@ -41,6 +41,10 @@ class SpeechActivity:
         self.is_speaking, self.was_seen = True, False
         self._spoken_end = at_sample
 
+    def close(self) -> None:
+        """The gate closed."""
+        self.is_speaking = False
+
     def heard(
         self, activity: NDArray[np.float64], window_end: int, voiced_end: int, *, is_speech: bool
     ) -> SpeechStarted | SpeechEnded | None:

@@ -110,7 +110,6 @@ class Gate:
         self._times = times
         self.state = GateState.SILENCE
         self._run_start = 0
-        self._voiced_end = 0
         self.voiced = VoicedCount(times.recall_samples)
         self._previous_end = 0
 
@@ -143,7 +142,7 @@ class Gate:
         return self._ended() if was_open else None
 
     def _take_voiced(self, start: int, end: int, mean_square: float) -> SpeechStarted | None:
-        previous_end, self._voiced_end = self._voiced_end, end
+        previous_end = self.voiced.end_sample
         if self.state is GateState.SILENCE:
             self.state, self._run_start, self._previous_end = GateState.ONSET, start, previous_end
             self.voiced.begin(start)
@@ -161,10 +160,11 @@ class Gate:
             self.state = GateState.SILENCE
         elif self.is_open:
             self.state = GateState.HANGOVER
-            if end - self._voiced_end >= self._times.hangover_samples:
+            if end - self.voiced.end_sample >= self._times.hangover_samples:
                 self.state = GateState.SILENCE
                 return self._ended()
         return None
 
     def _ended(self) -> SpeechEnded:
-        return SpeechEnded(self._voiced_end, self.voiced.until(self._voiced_end).n_samples)
+        end_sample = self.voiced.end_sample
+        return SpeechEnded(end_sample, self.voiced.until(end_sample).n_samples)
