@@ -68,10 +68,7 @@ class Windows:
         """No speech: pass over the frames that no later window can reach, uncomputed."""
         while self._votes and self._votes[0][1] <= self._last_voiced_end - self.n_samples:
             self._votes.popleft()
-        # One window of samples is kept: speech that starts now may look back that far.
-        surplus = self._stream.n_ready - self._rule.window_frames
-        if surplus >= self._rule.hop_frames:  # in steps: each copies what is kept
-            self._stream.skip(surplus)
+        self._pass_over()
 
     def start(self, at_sample: int, now: int) -> None:
         """Speech started at sample `at_sample` and was noticed at `now`: windows are due from the next grid point."""
@@ -85,9 +82,13 @@ class Windows:
             return None
         window_end = self._next_due
         self._next_due += self._hop_samples
-        if self._last_voiced_end <= self._last_end:
-            return None
-        return self._cut(window_end, self._rule.min_speech_s)
+        window = None
+        if self._last_voiced_end > self._last_end:
+            window = self._cut(window_end, self._rule.min_speech_s)
+        if window is None:
+            # Barks or knocks can hold the gate open for hours without ever filling a window.
+            self._pass_over()
+        return window
 
     def last(self, end: int) -> AnalysisWindow | None:
         """The window that closes the speech at sample `end`; None where the last one saw all of it."""
@@ -120,6 +121,13 @@ class Windows:
         while self._votes and self._votes[0][1] <= window_start:
             self._votes.popleft()
         return sum(end - max(start, window_start) for start, end in self._votes)
+
+    def _pass_over(self) -> None:
+        """Skip the frames that no later window can reach."""
+        # One window of samples is kept: speech that starts now may look back that far.
+        surplus = self._stream.n_ready - self._rule.window_frames
+        if surplus >= self._rule.hop_frames:  # in steps: each copies what is kept
+            self._stream.skip(surplus)
 
     def _roll(self, last_frame: int) -> None:
         """Bring the window's rows up to `last_frame`: the rows shift, new frames are computed once."""

@@ -1,5 +1,7 @@
 """Windows: when they are cut, and that their rows are those of the whole signal."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -125,3 +127,23 @@ def test_reset_forgets():
         assert (one is None) == (other is None)
         if one is not None:
             np.testing.assert_array_equal(one.values, other.values)
+
+
+def test_knocks_that_never_fill_a_window_hold_no_audio_back():
+    samples = noise(62)
+    walk = Walk(samples)
+    walk.windows.start(0, 0)
+    tracemalloc.start()
+    sizes = []
+    for i in range(2000):  # a minute
+        window = walk.step(voiced=i % 10 == 0)
+        assert window is None
+        if i % 500 == 499:
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert max(sizes) - sizes[0] < 100_000, sizes
+    # Then somebody speaks: the windows are those of the whole signal.
+    found = [window for _ in range(66) if (window := walk.step())]
+    assert len(found) >= 2
+    for window in found:
+        np.testing.assert_array_equal(window.values, rows_of(samples, window))
