@@ -121,7 +121,7 @@ def export_everyone(folder: Path, root: Path, out: Path, models: Path, *, by_gen
     workshop = Workshop(run, product, gather(judged_recipe, root), out)
     form = sibling.file.card.quantisation
     workshop.convert([form])
-    measured = workshop.measure(form)
+    (measured,) = workshop.measure([form])
     print(f"{measured.form}, as its sibling: {measured.agreement:.2%} of the windows as Keras")
     if measured.agreement < MIN_AGREEMENT:
         raise ModelError(

@@ -19,7 +19,7 @@ from trainer.conditions import LEVELS, ORIGINAL
 from trainer.evaluation import RESULT, evaluation_of
 from trainer.evaluationpictures import draw_evaluation
 from trainer.evaluationtables import tables_of
-from trainer.forms import FORMS, Measured, Product, Workshop, forms_table, machine
+from trainer.forms import Measured, Product, Workshop, forms_table, machine
 from trainer.labels import name_by_gender
 from trainer.material import gather
 from trainer.modelcard import card_path, markdown, pictures_path
@@ -59,7 +59,7 @@ def export_run(folder: Path, root: Path, out: Path, models: Path, *, by_gender: 
     models.mkdir(parents=True, exist_ok=True)
     workshop = Workshop(run, product, gather(recipe, root), out)
     workshop.convert()
-    measured = [workshop.measure(form) for form in FORMS]
+    measured = workshop.measure()
     chosen = choose(measured)
     print(forms_table(measured), f"chosen: {chosen.form}", sep="\n")
     write_json(out / FORMS_FILE, {"chosen": chosen.form, "machine": machine(), "forms": measured})

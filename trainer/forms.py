@@ -113,20 +113,32 @@ class Workshop:
         finally:
             windows.unlink()
 
-    def measure(self, form: str) -> Measured:
-        """Write the model file of one form, load it as the daemon does, run it over the validation windows."""
+    def measure(self, forms: Sequence[str] = FORMS) -> list[Measured]:
+        """Write the model files of the forms, load them as the daemon does, run them over the validation windows."""
+        models = [self._assembled(form) for form in forms]
+        times = _window_ms(models, self._validation.windows[:_TIMED_WINDOWS])
+        return [
+            self._measured(form, model, window_ms) for form, model, window_ms in zip(forms, models, times, strict=True)
+        ]
+
+    def _assembled(self, form: str) -> EmotionModel:
+        """The model file of a converted form, written and loaded."""
         n_labels = len(self._scheme.labels)
         with np.load(self._out / "converted.npz") as converted:
-            raw, of_keras = converted[form], converted["validation"][:, :n_labels]
+            raw = converted[form]
         card = self._card(form, len(raw))
         probe = Probe(self._probe_features(), (raw[: card.n_outputs] / raw[: card.n_outputs].sum())[:n_labels])
         write_model_file(self.path(form), self._flatbuffer(form), card, probe)
-        model = EmotionModel.load(self.path(form))
+        return EmotionModel.load(self.path(form))
+
+    def _measured(self, form: str, model: EmotionModel, window_ms: float) -> Measured:
+        with np.load(self._out / "converted.npz") as converted:
+            of_keras = converted["validation"][:, : len(self._scheme.labels)]
         posteriors = np.array([model.answer(window).posteriors for window in self._validation.windows])
         return Measured(
             form,
             self.path(form).stat().st_size,
-            _median_ms(model, self._validation.windows[:_TIMED_WINDOWS]),
+            window_ms,
             self._mean_uar(posteriors),
             agreement(list(posteriors.argmax(axis=1)), list(of_keras.argmax(axis=1))),
         )
@@ -196,13 +208,15 @@ def _plays_noise(recipe: Recipe) -> bool:
     return recipe.non_speech is not None or any(step.get("folders") for step in recipe.augment.recording)
 
 
-def _median_ms(model: EmotionModel, windows: NDArray[np.float32]) -> float:
-    times = []
+def _window_ms(models: Sequence[EmotionModel], windows: NDArray[np.float32]) -> list[float]:
+    """Median time of a window for each model, which take turns: what else the machine does then slows all alike."""
+    times: list[list[float]] = [[] for _ in models]
     for window in [window for _ in range(_ROUNDS) for window in windows]:
-        started = time.perf_counter()
-        model.answer(window)
-        times.append(time.perf_counter() - started)
-    return 1000 * float(np.median(times))
+        for model, taken in zip(models, times, strict=True):
+            started = time.perf_counter()
+            model.answer(window)
+            taken.append(time.perf_counter() - started)
+    return [1000 * float(np.median(taken)) for taken in times]
 
 
 def _row(one: Measured) -> list[str]:
