@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 _CELL = 0.58
 """Inches: room for a count over a share in the smallest letters."""
+_LETTER = 0.085
+"""Inches: width of a letter of a row's name."""
+_BESIDE = 1.7
+"""Inches: what stands right of the cells, and left of the names."""
 _ROOMY = 8
 """Labels up to which larger letters fit."""
 _DARK = 0.66
@@ -45,12 +49,14 @@ def draw(
     clips = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(clips, 1)
     cell = _CELL * (1.25 if n <= _ROOMY else 1.0)
-    figure.set_size_inches(3.1 + cell * len(names), 1.9 + cell * n)
+    rows = [f"{label} ({total})" for label, total in zip(labels, clips[:, 0], strict=True)]
+    longest = max(map(len, rows))
+    figure.set_size_inches(max(3.1, _BESIDE + _LETTER * longest) + cell * len(names), 1.9 + cell * n)
     axes = figure.subplots()
     image = axes.imshow(100 * shares, cmap=SHARES, vmin=0, vmax=100, aspect="equal")
     _write_cells(axes, counts, shares, 10.5 if n <= _ROOMY else 9.5)
     axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(n), [f"{label} ({total})" for label, total in zip(labels, clips[:, 0], strict=True)])
+    axes.set_yticks(range(n), rows)
     axes.set_xticks(np.arange(len(names) - 1) + 0.5, minor=True)
     axes.set_yticks(np.arange(n - 1) + 0.5, minor=True)
     axes.grid(visible=True, which="minor", color=PAPER, linewidth=1.5)
