@@ -17,7 +17,7 @@ from monitor.daemon import Hearing
 from monitor.errors import ConfigError, MonitorError
 from monitor.health import TimedClassifier
 from monitor.logs import set_up_logging
-from monitor.model import EmotionModel, shipped_model
+from monitor.model import SHIPPED_MODELS, EmotionModel, shipped_model
 from monitor.pipeline import GateRule, Pipeline, PipelineRules
 from monitor.pipeline.smoother import DecisionRule
 from monitor.registry import resolve
@@ -42,8 +42,9 @@ log = logging.getLogger(__name__)
 
 
 def model_path(settings: Settings) -> Path:
-    """The model file that the settings name, or the shipped one."""
-    return Path(settings.model.path).expanduser() if settings.model.path else shipped_model()
+    """The model file that the settings name: a path, a shipped one's name, or nothing for the default."""
+    path = settings.model.path or SHIPPED_MODELS[0]
+    return shipped_model(path) if path in SHIPPED_MODELS else Path(path).expanduser()
 
 
 def load_model(settings: Settings) -> EmotionModel:

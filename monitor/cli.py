@@ -159,7 +159,10 @@ def _add_common(parser: argparse._ActionsContainer) -> None:
         "--config", type=_not_empty, metavar="FILE", help="a TOML file; default: the user's, then the system's"
     )
     parser.add_argument(
-        "--model", type=_not_empty, metavar="FILE", help="a .tflite exported by ser-train; default: the shipped one"
+        "--model",
+        type=_not_empty,
+        metavar="FILE",
+        help="a .tflite exported by ser-train, or gender-emotion, which is shipped too; default: the shipped emotion",
     )
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
 

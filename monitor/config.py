@@ -150,7 +150,7 @@ class ModelSettings(Table, frozen=True):
     """The classifier."""
 
     path: FilePath = ""
-    """A .tflite file with its card inside; "" is the shipped one."""
+    """A .tflite file with its card inside, or `gender-emotion`, which is shipped too; "" is the shipped `emotion`."""
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     """Threads the classifier computes with; one is enough for one microphone."""
 
@@ -160,7 +160,7 @@ class DecisionSettings(Table, frozen=True):
 
     smoothing_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 0.5
     """Time constant of the exponential average over windows; 0 is none."""
-    min_confidence: Probability = 0.4
+    min_confidence: Probability = 0.66
     """An emotion less likely than this is called `uncertain`."""
     change_margin: Probability = 0.15
     """Another label must be so much more likely before the emotion changes."""

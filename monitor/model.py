@@ -35,10 +35,15 @@ FEATURE_TOLERANCE = 1e-3
 log = logging.getLogger(__name__)
 
 
-def shipped_model() -> Path:
-    """The model that comes with the program: inside the package when installed, in `models/` in a checkout."""
-    installed = Path(str(files("monitor"))) / "models" / "emotion.tflite"
-    return installed if installed.exists() else Path(__file__).resolve().parent.parent / "models" / "emotion.tflite"
+SHIPPED_MODELS = ("emotion", "gender-emotion")
+"""Come with the program; the first is the default."""
+
+
+def shipped_model(name: str = SHIPPED_MODELS[0]) -> Path:
+    """One of `SHIPPED_MODELS`: inside the package when installed, in `models/` in a checkout."""
+    file = Path("models") / f"{name}.tflite"
+    installed = Path(str(files("monitor"))) / file
+    return installed if installed.exists() else Path(__file__).resolve().parent.parent / file
 
 
 class EmotionModel:

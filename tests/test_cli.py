@@ -257,6 +257,27 @@ def test_model_show_and_verify():
     assert b"ok" in verified.stdout
 
 
+def test_the_model_with_labels_by_gender_is_had_by_its_name(tmp_path):
+    emotions = {"neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"}
+    labels = {f"{gender}_{emotion}" for gender in ("female", "male") for emotion in emotions}
+    card = json.loads(ser("model", "show", "gender-emotion", "--json").stdout)
+    assert set(card["labels"]) == labels
+    assert ser("model", "verify", "gender-emotion").returncode == 0
+    config = tmp_path / "config.toml"
+    config.write_text('[model]\npath = "gender-emotion"\n')
+    events = [
+        json.loads(line) for line in ser("--input", "demo", "--format", "json", "--config", config).stdout.splitlines()
+    ]
+    assert {event["model"].partition("@")[0] for event in events} == {"gender-emotion"}
+    assert all(set(event["scores"]) == labels for event in events)
+
+
+def test_a_model_file_of_that_name_in_this_folder_is_named_by_its_path(tmp_path):
+    (tmp_path / "gender-emotion").write_bytes(b"not a model")
+    done = ser("model", "verify", "./gender-emotion", cwd=tmp_path)
+    assert done.returncode == 78
+
+
 @pytest.mark.parametrize("module", ["webrtcvad", "soundfile", "python_speech_features", "soxr"])
 def test_a_missing_dependency_is_78_and_named(tmp_path, module):
     (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('gone', name={module!r})\n")

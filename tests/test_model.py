@@ -11,7 +11,7 @@ import pytest
 
 from monitor.card import Probe, probe_signal, read_model_file, write_model_file
 from monitor.errors import ModelError, MonitorError, NoInputError, PermissionDeniedError
-from monitor.model import EmotionModel, probe_features, shipped_model
+from monitor.model import SHIPPED_MODELS, EmotionModel, probe_features, shipped_model
 from monitor.pipeline.features.spec import FeatureSpec
 
 PROBE_FINGERPRINT = (48240, -24485, 37140908729)
@@ -36,9 +36,11 @@ def rewrite(shipped, tmp_path):
     return write
 
 
-def test_shipped_model_loads_and_gives_a_distribution(shipped):
-    model = EmotionModel.load(shipped_model())
-    posteriors = model.answer(shipped.probe.features).posteriors
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
+def test_shipped_models_load_and_give_a_distribution(name):
+    model = EmotionModel.load(shipped_model(name))
+    assert model.card.name == name
+    posteriors = model.answer(read_model_file(shipped_model(name)).probe.features).posteriors
     assert posteriors.shape == (len(model.labels),)
     # What is left is how likely nobody speaks.
     assert model.card.non_speech

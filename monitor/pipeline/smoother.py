@@ -19,7 +19,7 @@ class DecisionRule:
 
     smoothing_s: float = 0.5
     """Time constant; 0 takes each window as it is."""
-    min_confidence: float = 0.4
+    min_confidence: float = 0.66
     """Below: `uncertain`."""
     change_margin: float = 0.15
     """Lead that another label needs."""

@@ -16,6 +16,7 @@ _ALPHABET = {
     "i": "GGGGG", "j": "222IC", "k": "IKOKI", "l": "GGGGU", "m": "HRLHH", "n": "HPLJH", "o": "CIIIC", "p": "SISGG",
     "q": "CIIIM", "r": "SISKI", "s": "EGC2S", "t": "S8888", "u": "IIIIC", "v": "HHHA4", "w": "HHLRH", "x": "HA4AH",
     "y": "HA444", "z": "U2CGU", "-": "00S00", "_": "0000U", " ": "00000",
+    "?": "S2C08",
 }  # fmt: skip
 _CELLS = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
 

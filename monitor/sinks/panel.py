@@ -72,6 +72,11 @@ def _colour_of_part(label: str) -> str | None:
     return next((_COLOURS[part] for part in parts if part in _COLOURS), None)
 
 
+def shown(label: str, likeliest: str) -> str:
+    """How a result is called on the screen: `sad`, or `sad?` for one that is uncertain and, if anything, sad."""
+    return f"{likeliest}?" if label == UNCERTAIN else label
+
+
 def bar(share: float, width: int, style: str) -> Text:
     """A bar of `width` cells, `share` (0-1) of it heavy, exact to half a cell."""
     halves = round(min(max(share, 0.0), 1.0) * width * 2)
@@ -129,7 +134,9 @@ class LivePanel:
 
     @property
     def _word(self) -> str:
-        return self._emotion or _QUIET_WORD
+        if self._estimate is None:
+            return _QUIET_WORD
+        return shown(self._estimate.label, self._labels[int(self._estimate.smoothed.argmax())])
 
     @property
     def _word_style(self) -> str:

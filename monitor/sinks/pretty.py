@@ -16,7 +16,7 @@ from rich.text import Text
 
 from monitor.records import UNCERTAIN, EmotionEvent, Gap
 from monitor.sinks.output import output_errors
-from monitor.sinks.panel import LivePanel, bar, colours, fit, label_column, percent
+from monitor.sinks.panel import LivePanel, bar, colours, fit, label_column, percent, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ class Pretty:
         self._console = console
         self._rate_hz = rate_hz
         self._colours = colours(labels)
-        self._label_cells = label_column((*labels, UNCERTAIN))
+        self._label_cells = label_column(shown(UNCERTAIN, label) for label in labels)
         self._monotonic = monotonic
         self._drawn_at_s = float("-inf")
         self._live = self._make_live() if console.is_interactive and console.file.isatty() else None
@@ -122,7 +122,10 @@ class Pretty:
         is_end = event.type == "end"
         colour = self._colours.get(event.emotion, "")
         line = _time_text(at_s).append(f"  {_BRACKETS[event.type]} ", style=colour)
-        line.append(fit(event.emotion, self._label_cells), style=f"bold {colour}" if is_end else colour)
+        likeliest = max(event.scores, key=event.scores.__getitem__)
+        line.append(
+            fit(shown(event.emotion, likeliest), self._label_cells), style=f"bold {colour}" if is_end else colour
+        )
         line.append(f" {percent(event.confidence)}", style="bold" if is_end else "")
         if self._console.width >= _WIDTH_FOR_BAR:
             line.append("  ").append_text(bar(event.confidence, _BAR_CELLS, colour))

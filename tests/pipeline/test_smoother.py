@@ -64,7 +64,7 @@ def test_low_confidence_is_uncertain():
 
 
 def test_a_small_lead_does_not_change_the_label_and_a_clear_one_does():
-    rule = DecisionRule(smoothing_s=0, change_margin=0.1, min_dwell_s=0)
+    rule = DecisionRule(smoothing_s=0, min_confidence=0.4, change_margin=0.1, min_dwell_s=0)
     steps = [(0, [0.5, 0.4, 0.1]), (1, [0.44, 0.46, 0.1]), (2, [0.3, 0.6, 0.1])]
     assert labels_of(rule, steps) == ["neutral", "neutral", "happy"]
 

@@ -264,9 +264,9 @@ def test_a_process_without_stdout_is_told_so():
 def test_lines_without_a_terminal_are_plain_and_exact():
     lines = printed().splitlines()
     assert lines == [
-        "13:04:25  ╭ angry      80 %  ━━━━━━━━━━━━━───    2.0 s   -24.6 dBFS",
-        "13:04:25  ├ sad        80 %  ━━━━━━━━━━━━━───    2.0 s   -24.6 dBFS",
-        "13:04:26  ╰ uncertain  80 %  ━━━━━━━━━━━━━───    2.0 s   -24.6 dBFS",
+        "13:04:25  ╭ angry     80 %  ━━━━━━━━━━━━━───    2.0 s   -24.6 dBFS",
+        "13:04:25  ├ sad       80 %  ━━━━━━━━━━━━━───    2.0 s   -24.6 dBFS",
+        "13:04:26  ╰ angry?    80 %  ━━━━━━━━━━━━━───    2.0 s   -24.6 dBFS",
         "13:04:26  ! 0.50 s of audio lost: overflow",
     ]
 
@@ -316,6 +316,14 @@ def test_the_live_area_says_what_is_heard():
     assert sad.endswith(" 80 %")
     assert angry.endswith("  7 %")
     assert happy.endswith("  7 %")
+
+
+def test_what_is_uncertain_is_named_with_a_question_mark():
+    panel = full_panel(FOUR)
+    panel.take(Report(estimate(FOUR, 1, UNCERTAIN), 2.6))
+    _, _, _, *word, _, _, _, _, _ = drawn(panel)
+    wanted = lettering(f"{FOUR[1]}?")
+    assert [line.strip().removesuffix("  80 %").rstrip() for line in word] == [row.strip() for row in wanted]
 
 
 def test_silence_shows_no_emotion():
@@ -438,7 +446,7 @@ def test_every_label_has_a_colour():
 
 
 def test_large_letters_are_three_lines_of_one_length():
-    for word in ("a", "listening", "female_happy", "abcdefghijklmnopqrstuvwxyz-"):
+    for word in ("a", "listening", "female_happy", "abcdefghijklmnopqrstuvwxyz-", "sad?"):
         rows = lettering(word)
         assert len(rows) == LETTERING_ROWS
         assert len({len(row) for row in rows}) == 1
@@ -448,5 +456,5 @@ def test_large_letters_are_three_lines_of_one_length():
 
 
 def test_large_letters_differ_from_each_other():
-    letters = "abcdefghijklmnopqrstuvwxyz"
+    letters = "abcdefghijklmnopqrstuvwxyz?"
     assert len({tuple(lettering(letter)) for letter in letters}) == len(letters)

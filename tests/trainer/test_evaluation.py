@@ -5,10 +5,11 @@ import copy
 import msgspec
 import numpy as np
 import pytest
+from judged_model import JUDGED
 
 from monitor.card import read_model_file, write_model_file
 from monitor.errors import ModelError, NoInputError
-from monitor.model import EmotionModel, shipped_model
+from monitor.model import EmotionModel
 from trainer.conditions import LEVELS, WORLD
 from trainer.evaluation import RESULT, evaluation_of, level_spread, unheard_utterances
 from trainer.evaluationpictures import PICTURES, draw_evaluation
@@ -25,13 +26,13 @@ TEMPERATURE = 1.5
 
 @pytest.fixture(scope="module")
 def card():
-    return EmotionModel.load(shipped_model()).card
+    return EmotionModel.load(JUDGED).card
 
 
 @pytest.fixture(scope="module")
 def result(corpora_root, tmp_path_factory):
     """Of the shipped model, with a temperature in its card."""
-    file = read_model_file(shipped_model())
+    file = read_model_file(JUDGED)
     provenance = {**file.card.provenance, "temperature": TEMPERATURE, "committee": 1, "recordings_held_out": True}
     path = tmp_path_factory.mktemp("model") / "emotion.tflite"
     write_model_file(path, file.flatbuffer, msgspec.structs.replace(file.card, provenance=provenance), file.probe)
@@ -178,4 +179,4 @@ def test_the_card_for_people_carries_all_of_it(result, card, tmp_path):
         assert wanted in text
     sections = [part for part in text.split("\n## ") if part.startswith(("Loud", "By gender", "What is t", "How far"))]
     assert len(sections) == 4
-    assert all("`ser-train evaluate models/emotion.tflite`" in part for part in sections)
+    assert all("`ser-train evaluate models/held-out/emotion.tflite`" in part for part in sections)

@@ -78,7 +78,7 @@ def test_a_model_is_shown_as_it_was_evaluated(tmp_path, monkeypatch):
     for name, function in {**shown, **{name: lambda _, name=name: name for name in words}}.items():
         monkeypatch.setattr(resultspage, name, function)
     monkeypatch.setattr(resultspage, "shortcomings", lambda _: ["it errs"])
-    identity = EmotionModel.load(models / "emotion.tflite").identity
+    identity = EmotionModel.load(models / "held-out/emotion.tflite").identity
     result = {"identity": identity, "speakers": "test", "command": "ser-train evaluate emotion.tflite"}
     others = ({"identity": "emotion@12345678"}, {"speakers": "validation"}, {"command": "evaluate --tuned tune.json"})
     for other in others:
@@ -90,7 +90,7 @@ def test_a_model_is_shown_as_it_was_evaluated(tmp_path, monkeypatch):
     page = (tmp_path / "docs/results.md").read_text()
     assert "| RAVDESS |     9 |  50.0 | 40.0-60.0 |  55.0 |" in page
     assert identity in page
-    assert "`ser-train evaluate models/emotion.tflite`" in page
+    assert "`ser-train evaluate models/held-out/emotion.tflite`" in page
     assert "- it errs" in page
     assert all(name in page for name in words)
     assert "RAVDESS (CC BY-NC-SA 4.0)" in page

@@ -5,11 +5,11 @@ import tomllib
 
 import msgspec
 import pytest
+from judged_model import JUDGED
 from stream_corpora import make_stream_root
 
 from monitor.card import read_model_file
 from monitor.config import load_configuration
-from monitor.model import shipped_model
 from monitor.pipeline.smoother import DecisionRule
 from monitor.pipeline.windows import WindowRule
 from trainer import tuning
@@ -47,12 +47,12 @@ def tuned(root, tmp_path_factory):
 
 def run_tune(root, out, settings=4):
     words = ["--settings", str(settings), "--clips", str(N_PER_SPEAKER), "--data", str(root), "--out", str(out)]
-    return main(["tune", str(shipped_model()), *words])
+    return main(["tune", str(JUDGED), *words])
 
 
 def evaluate(root, out, *words):
     places = ["--data", str(root), "--out", str(out)]
-    return main(["evaluate", str(shipped_model()), "--stream", "--speakers", "validation", *places, *words])
+    return main(["evaluate", str(JUDGED), "--stream", "--speakers", "validation", *places, *words])
 
 
 def test_a_stream_is_judged_under_every_condition(root, tmp_path, capsys):
@@ -86,12 +86,12 @@ def test_missing_noise_and_ordinary_speech_are_named_and_left_out(corpora_root, 
 
 
 def test_a_model_without_intense_labels_hears_no_ordinary_speech(root):
-    card = msgspec.structs.replace(read_model_file(shipped_model()).card, affect={})
+    card = msgspec.structs.replace(read_model_file(JUDGED).card, affect={})
     assert "neutral" not in {task.group for task in stream_tasks(card, root, "validation")}
 
 
 def test_test_speakers_and_recordings_are_others(root):
-    card = read_model_file(shipped_model()).card
+    card = read_model_file(JUDGED).card
     heard = {}
     for part in ("test", "validation"):
         tasks = stream_tasks(card, root, part)
@@ -160,7 +160,7 @@ def test_another_search_in_the_same_folder_is_refused(tuned, root, capsys):
     ],
 )
 def test_errors_say_what_to_do(words, code, message, root, capsys):
-    assert main(["evaluate", str(shipped_model()), "--data", str(root), *words]) == code
+    assert main(["evaluate", str(JUDGED), "--data", str(root), *words]) == code
     assert message in capsys.readouterr().err
 
 
