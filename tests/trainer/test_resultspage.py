@@ -87,6 +87,13 @@ def test_a_model_is_shown_as_it_was_evaluated(tmp_path, monkeypatch):
             write_results(runs, models, tmp_path / "docs")
     evaluation.write_text(json.dumps(result))
     write_results(runs, models, tmp_path / "docs")
+    # Judged by `export`, before its card was complete: the same network.
+    of_export = runs / "emotion/export/evaluation.json"
+    of_export.parent.mkdir(parents=True)
+    network = EmotionModel.load(models / "held-out/emotion.tflite").card.tflite_sha256
+    of_export.write_text(json.dumps({**result, "identity": "emotion@12345678", "tflite_sha256": network}))
+    evaluation.unlink()
+    write_results(runs, models, tmp_path / "docs")
     page = (tmp_path / "docs/results.md").read_text()
     assert "| RAVDESS |     9 |  50.0 | 40.0-60.0 |  55.0 |" in page
     assert identity in page
