@@ -161,9 +161,9 @@ class DecisionSettings(Table, frozen=True):
     smoothing_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 0.5
     """Time constant of the exponential average over windows; 0 is none."""
     min_confidence: Probability = 0.66
-    """An emotion less likely than this is called `uncertain`."""
+    """An emotion less likely than this is called `uncertain`; of `gender-emotion`, whose labels share it, 0.59 is as much."""
     change_margin: Probability = 0.15
-    """Another label must be so much more likely before the emotion changes."""
+    """Another label must be so much more likely before the emotion changes; one that holds may fall so far below."""
     min_dwell_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 2.0
     """An emotion is kept at least so long."""
     max_events_per_min: Annotated[int, Meta(ge=0, le=6000)] = 60

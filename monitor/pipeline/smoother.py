@@ -22,7 +22,7 @@ class DecisionRule:
     min_confidence: float = 0.66
     """Below: `uncertain`."""
     change_margin: float = 0.15
-    """Lead that another label needs."""
+    """Lead that another label needs; a label that holds is kept while it is no more than this below `min_confidence`."""
     min_dwell_s: float = 2.0
     """A label is kept at least so long."""
 
@@ -74,8 +74,7 @@ class Smoother:
         if self._label is None or self._label == UNCERTAIN:
             return self._labels[best] if average[best] >= self._rule.min_confidence else UNCERTAIN
         current = float(average[self._labels.index(self._label)])
-        if average[best] < self._rule.min_confidence - self._rule.change_margin:
-            return UNCERTAIN
         if average[best] >= self._rule.min_confidence and average[best] - current >= self._rule.change_margin:
             return self._labels[best]
-        return self._label
+        # A label is left later than it is taken, but it must still be likely itself.
+        return self._label if current >= self._rule.min_confidence - self._rule.change_margin else UNCERTAIN

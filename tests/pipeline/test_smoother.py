@@ -79,3 +79,9 @@ def test_a_label_is_left_for_uncertain_only_clearly_below_the_bound():
     rule = DecisionRule(smoothing_s=0, min_confidence=0.5, change_margin=0.1, min_dwell_s=0)
     steps = [(0, [0.6, 0.2, 0.2]), (1, [0.45, 0.3, 0.25]), (2, [0.36, 0.34, 0.3])]
     assert labels_of(rule, steps) == ["neutral", "neutral", "uncertain"]
+
+
+def test_a_label_that_is_unlikely_itself_is_not_kept_by_the_likelihood_of_another():
+    rule = DecisionRule(smoothing_s=0, min_confidence=0.66, change_margin=0.15, min_dwell_s=0)
+    steps = [(0, [0.9, 0.05, 0.05]), (1, [0.05, 0.6, 0.35]), (2, [0.05, 0.7, 0.25])]
+    assert labels_of(rule, steps) == ["neutral", "uncertain", "happy"]
