@@ -22,7 +22,7 @@ class DecisionRule:
     min_confidence: float = 0.66
     """Below: `uncertain`."""
     change_margin: float = 0.15
-    """Lead that another label needs; a label that holds is kept while it is no more than this below `min_confidence`."""
+    """Lead that another label needs; one that holds is kept down to so much below `min_confidence`."""
     min_dwell_s: float = 2.0
     """A label is kept at least so long."""
 
