@@ -161,7 +161,7 @@ class DecisionSettings(Table, frozen=True):
     smoothing_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 0.5
     """Time constant of the exponential average over windows; 0 is none."""
     min_confidence: Probability = 0.66
-    """An emotion less likely than this is called `uncertain`; 0.59 is as much with `gender-emotion`, which divides it."""
+    """An emotion less likely than this is called `uncertain`; with `gender-emotion` 0.59 is as strict."""
     change_margin: Probability = 0.15
     """Another label must be so much more likely before the emotion changes; one that holds may fall so far below."""
     min_dwell_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 2.0
