@@ -26,7 +26,13 @@ GOLDEN = Path(__file__).parent / "golden" / "demo.jsonl"
 POSTERIORS = GOLDEN.parent / "demo_posteriors.npy"
 """Of every window, float64 (windows, labels): what the other interpreters are held against."""
 COMMAND = ["--input", "demo", "--format", "json", "--start-time", "2026-01-01T00:00:00Z"]
-NODE = {"SER_MONITOR__NODE": "golden", "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
+NODE = {
+    "SER_MONITOR__NODE": "golden",
+    # By default all of the clip's synthetic voice is uncertain: nothing would be named, and nothing change.
+    "SER_MONITOR__DECISION__MIN_CONFIDENCE": "0.4",
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/nonexistent",
+}
 REFERENCE = platform.machine() in {"x86_64", "AMD64"} and find_spec("tflite_runtime") is not None
 
 
@@ -98,6 +104,8 @@ def test_recorded_transcript_has_a_life_for_every_segment():
     for event in events:
         lives.setdefault(event["id"], []).append(event["type"])
     assert len(lives) >= 4
+    assert {event["type"] for event in events} == {"new", "update", "end"}
+    assert len({event["emotion"] for event in events}) >= 3
     assert all(life[0] == "new" and life[-1] == "end" and life.count("end") == 1 for life in lives.values())
 
 
