@@ -276,6 +276,7 @@ def test_a_model_file_of_that_name_in_this_folder_is_named_by_its_path(tmp_path)
     (tmp_path / "gender-emotion").write_bytes(b"not a model")
     done = ser("model", "verify", "./gender-emotion", cwd=tmp_path)
     assert done.returncode == 78
+    assert "gender-emotion: " in one_line(done)
 
 
 @pytest.mark.parametrize("module", ["webrtcvad", "soundfile", "python_speech_features", "soxr"])

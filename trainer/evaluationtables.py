@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainer.conditions import LEVELS
 from trainer.shortcomings import bound_of, condition_name, parts_of, shortcomings
-from trainer.tables import confusion_table, percent, score_table, table
+from trainer.tables import confusion_table, percent, score_table, shares, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def condition_table(result: Mapping[str, Any], figures: Mapping[str, Any]) -> st
             [
                 condition_name(name),
                 percent(one["uar"]),
-                _shares(one["uar_interval"]),
+                shares(one["uar_interval"]),
                 "-" if bound is None else f"{one['loss_points']:+.1f}",
                 "-" if bound is None else _points(one["loss_interval_points"]),
                 "-" if bound is None else f"<= {bound:g}",
@@ -135,24 +135,20 @@ _GROUP = ("speakers", "clips", "UAR", "95 % CI", "WAR")
 
 
 def _group(one: Mapping[str, Any]) -> list[str]:
-    interval = _shares(one["uar_interval"])
+    interval = shares(one["uar_interval"])
     return [str(one["speakers"]), str(one["clips"]), percent(one["uar"]), interval, percent(one["war"])]
 
 
 def _threshold(one: Mapping[str, Any]) -> str:
     return (
-        f"{one['threshold']:.2f}, answers {percent(one['coverage'])} % ({_shares(one['coverage_interval'])}), "
-        f"right in {percent(one['accuracy'])} % ({_shares(one['accuracy_interval'])})"
+        f"{one['threshold']:.2f}, answers {percent(one['coverage'])} % ({shares(one['coverage_interval'])}), "
+        f"right in {percent(one['accuracy'])} % ({shares(one['accuracy_interval'])})"
     )
 
 
 def _ece(one: Mapping[str, Any]) -> str:
     interval = one["ece_interval"]
     return f"{one['ece']:.3f}" + (f" (95 % CI {interval[0]:.3f}-{interval[1]:.3f})" if interval else "")
-
-
-def _shares(interval: Sequence[float] | None) -> str:
-    return f"{100 * interval[0]:.1f}-{100 * interval[1]:.1f}" if interval else "-"
 
 
 def _points(interval: Sequence[float] | None) -> str:

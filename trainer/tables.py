@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
+_MILLION = 1_000_000
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table, columns aligned; the first to the left, the others to the right."""
     lines = [list(head), *(list(row) for row in rows)]
@@ -19,6 +22,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def percent(share: float | None) -> str:
     """`61.5`, or `-` for none."""
     return "-" if share is None else f"{100 * share:.1f}"
+
+
+def shares(interval: Sequence[float] | None) -> str:
+    """`55.0-75.0` per cent, or `-` for none."""
+    return f"{percent(interval[0])}-{percent(interval[1])}" if interval else "-"
+
+
+def millions(n: float) -> str:
+    """Two digits: `0.047`, `0.3`, `61`, `317`."""
+    return f"{n / 1e6:.0f}" if n >= _MILLION else f"{n / 1e6:.2g}"
 
 
 def score_table(corpora: Mapping[str, Any], conditions: Sequence[str]) -> str:

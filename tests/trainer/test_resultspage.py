@@ -14,8 +14,15 @@ from trainer.resultspage import write_results
 
 def crossval_file(runs, recipe, protocol, folds, *, n_parameters=302_000):
     """As `crossval` writes it, as far as the page reads it; folds: name to (UAR of the first seed, of the others)."""
+    group = {"speakers": 4, "clips": 200}
     figures = [
         {
+            **group,
+            "uar": 0.61,
+            "per_gender": {"female": {**group, "uar": 0.7 - 0.1 * seed, "uar_interval": None}},
+            "per_corpus": {name: {**group, "uar_interval": limits} for name in folds},
+            "labels": ["happy", "sad"],
+            "recall": {"happy": 0.5, "sad": 0.3 + 0.2 * seed},
             "per_fold": {str(i): {"uar": both[seed > 0], "clips": 300} for i, both in enumerate(folds.values())},
             "uar_interval": limits,
         }
@@ -35,6 +42,7 @@ def crossval_file(runs, recipe, protocol, folds, *, n_parameters=302_000):
     path = runs / recipe / protocol / "crossval.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(result))
+    path.with_name("confusion.png").write_bytes(b"a picture")
 
 
 def test_the_ladder_puts_our_recipes_where_they_stand(tmp_path):
@@ -50,6 +58,10 @@ def test_the_ladder_puts_our_recipes_where_they_stand(tmp_path):
     assert [cell.strip() for cell in own.split("|")[2:7]] == ["0.3", "29.6", "none", "68.0 +- 1.2", "55.0-75.0"]
     assert "`ser-train crossval small --protocol ravdess-5fold --seeds 2` (revisions abc123)" in page
     assert "fold 5 left out" in page
+    assert "| female                |        4 |   200 |  65.0 |         - |" in page
+    assert "| sad   |     40.0 |" in page
+    assert "](small-confusion.png)" in page
+    assert (tmp_path / "docs/small-confusion.png").read_bytes() == b"a picture"
     assert "forest" not in page  # the monitor could not run it
 
 
@@ -58,7 +70,7 @@ def test_a_corpus_never_heard_has_the_mean_over_seeds(tmp_path):
     crossval_file(tmp_path / "runs", "small", "leave-one-corpus-out", folds)
     write_results(tmp_path / "runs", tmp_path / "models", tmp_path / "docs")
     page = (tmp_path / "docs/results.md").read_text()
-    assert "| RAVDESS |   300 |  45.0 |" in page
+    assert "| RAVDESS |   300 |        4 |  45.0 | 55.0-75.0 |" in page
     assert "## RAVDESS: eight emotions" not in page
 
 
@@ -92,7 +104,9 @@ def test_a_model_is_shown_as_it_was_evaluated(tmp_path, monkeypatch):
     of_export.parent.mkdir(parents=True)
     network = EmotionModel.load(models / "held-out/emotion.tflite").card.tflite_sha256
     of_export.write_text(json.dumps({**result, "identity": "emotion@12345678", "tflite_sha256": network}))
-    evaluation.unlink()
+    # What `evaluate` found of an older model does not stand in its way.
+    evaluation.write_text(json.dumps({**result, "identity": "emotion@87654321"}))
+    (tmp_path / "docs/results.md").unlink()
     write_results(runs, models, tmp_path / "docs")
     page = (tmp_path / "docs/results.md").read_text()
     assert "| RAVDESS |     9 |  50.0 | 40.0-60.0 |  55.0 |" in page
