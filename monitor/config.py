@@ -117,12 +117,24 @@ class AudioSettings(Table, frozen=True):
 
     device: str = ""
     """Part of a name that `ser-monitor devices` prints; "" is the default input."""
+    command: PlainText = ""
+    """Instead of a device: a program that writes raw s16le, mono, at the model's 16,000 Hz, e.g.
+    "arecord -D hw:1 -f S16_LE -r 16000 -c 1 -t raw". No shell reads it."""
     ring_s: PositiveSeconds = 10.0
     """Audio kept while the worker is busy; older audio is overwritten and counted as lost."""
     stall_s: PositiveSeconds = 5.0
     """No audio for so long: the device is opened again."""
     stall_exit_s: PositiveSeconds = 60.0
     """The sound system hangs for so long that only a new process helps: leave with 75, for systemd to start anew."""
+
+    def __post_init__(self) -> None:
+        """Refuse two inputs.
+
+        Raises:
+            ValueError: naming them.
+        """
+        if self.device and self.command:
+            raise ValueError(f"device is {self.device!r} and command is given too; wanted one of them")
 
 
 class VadSettings(Table, frozen=True):

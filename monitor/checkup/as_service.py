@@ -15,8 +15,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.checkup.service import BOOTED, SYSTEM, UNIT, public_environment, systemctl
+from monitor.checkup.service import BOOTED, SYSTEM, UNIT, systemctl
 from monitor.errors import ConfigError, PermissionDeniedError, UsageError
+from monitor.settings.environment import public_environment
 
 if TYPE_CHECKING:
     import argparse

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _LISTEN_S = 2.0
 _PATIENCE_S = 8.0
 """Opening takes 2 s at most where the sound server is well."""
+_PATIENCE_WITH_COMMAND_S = 25.0
+"""ffmpeg listens to a camera for 5 s and more before it writes anything."""
 _FULL_SCALE = 2**15
 _CLIPPED_SHARE = 1e-3
 """Of the samples at full scale; single ones are no harm."""
@@ -60,7 +62,8 @@ def _heard(settings: AudioSettings, rate_hz: int) -> tuple[NDArray[np.int16], So
     """
     microphone = resolve(SOURCES["microphone"])(settings, rate_hz, wait_for_device=False)
     wanted, heard, status = round(_LISTEN_S * rate_hz), np.empty(0, dtype=np.int16), microphone.status()
-    alarm = threading.Timer(_PATIENCE_S, microphone.stop)
+    patience_s = _PATIENCE_WITH_COMMAND_S if settings.command else _PATIENCE_S
+    alarm = threading.Timer(patience_s, microphone.stop)
     alarm.daemon = True
     alarm.start()
     with closing(microphone.blocks()) as blocks:
@@ -70,8 +73,9 @@ def _heard(settings: AudioSettings, rate_hz: int) -> tuple[NDArray[np.int16], So
                 break
     alarm.cancel()
     if len(heard) < wanted:
-        found = f"{len(heard) / rate_hz:.1f} s of audio in {_PATIENCE_S:g} s, wanted {_LISTEN_S:g} s"
-        raise NoInputError(f"'{microphone.name}' brought {found}; see whether the sound server hangs")
+        remedy = "[audio] command" if settings.command else "whether the sound server hangs"
+        found = f"{len(heard) / rate_hz:.1f} s of audio in {patience_s:g} s, wanted {_LISTEN_S:g} s"
+        raise NoInputError(f"'{microphone.name}' brought {found}; see {remedy}")
     return heard, status
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.checkup import chain
-from monitor.settings.key import VARIABLE_PREFIX
+from monitor.settings.environment import public_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,11 +53,6 @@ def systemctl(scope: str, *words: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.decode(errors="replace") if done.returncode == 0 else None
-
-
-def public_environment() -> dict[str, str]:
-    """This process' environment for its children: without settings, which may hold the password."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(VARIABLE_PREFIX)}
 
 
 def _state() -> Outcome:

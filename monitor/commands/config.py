@@ -18,6 +18,7 @@ from monitor.settings.found import Origin
 from monitor.settings.literal import literal
 from monitor.settings.schema import file_schema
 from monitor.sinks.output import print_line
+from monitor.sources.command import words_of
 
 if TYPE_CHECKING:
     import argparse
@@ -64,6 +65,8 @@ def _check(configuration: Configuration, _options: argparse.Namespace) -> str:
     """The settings were taken; are the files there that a start reads?"""
     try:
         _check_access(configuration.settings.mqtt)
+        if command := configuration.settings.audio.command:
+            words_of(command)
     except (ConfigError, PermissionDeniedError) as error:
         raise type(error)(_placed(str(error), configuration)) from None
     return f"{_file(configuration)}: ok"

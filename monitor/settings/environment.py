@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import ConfigError
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 _OURS = VARIABLE_PREFIX.removesuffix("_")
 """What begins so is meant for this program, also when an underscore is missing."""
+
+
+_SYSTEMDS = ("NOTIFY_SOCKET", "WATCHDOG_", "CREDENTIALS_DIRECTORY")
+"""The service's way to systemd, and to its secrets."""
+
+
+def public_environment() -> dict[str, str]:
+    """This process' environment for its children: without settings, which may hold the password."""
+    private = (VARIABLE_PREFIX, *_SYSTEMDS)
+    return {name: value for name, value in os.environ.items() if not name.startswith(private)}
 
 
 def read_environment(environment: Mapping[str, str], catalogue: Catalogue[Any]) -> dict[KeyPath, Found]:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from monitor.sources.portaudio import InputStream
-
 _log = logging.getLogger(__name__)
 
 _CHECK_S = 2.0
@@ -29,6 +27,27 @@ _LOST_S = 0.3
 """A smaller lag is jitter."""
 _DRIFT_S = 0.001
 """Forgiven per stretch: 500 ppm, five times what the quartz of a sound card and of a computer may differ by."""
+
+
+class LiveStream(Protocol):
+    """An open input; `read` and `close` belong to the thread that opened it."""
+
+    name: str
+    """What people know it by."""
+    rate_hz: int
+    channels: int
+
+    def read(self) -> tuple[NDArray[np.int16], bool]:
+        """Wait for the next block: int16, shape (n, channels), and whether audio before it is known to be lost."""
+        ...
+
+    def interrupt(self) -> None:
+        """From any thread: end a blocked `read`, where that is possible."""
+        ...
+
+    def close(self) -> None:
+        """Give the input back."""
+        ...
 
 
 class Deliver(Protocol):
@@ -42,13 +61,14 @@ class Deliver(Protocol):
 class Capture:
     """Opens an input and delivers its audio until it fails or is not wanted any more."""
 
-    def __init__(self, open_stream: Callable[[], InputStream], rate_hz: int, deliver: Deliver) -> None:
+    def __init__(self, open_stream: Callable[[], LiveStream], rate_hz: int, deliver: Deliver) -> None:
         """`open_stream` is called on the capture's thread; audio is delivered at `rate_hz`."""
         self._open_stream = open_stream
         self._rate_hz = rate_hz
         self._deliver = deliver
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
-        self.stream: InputStream | None = None
+        self._unwanted = threading.Event()
+        self.stream: LiveStream | None = None
         """The open input, for its name and format; None before."""
         self.failure: MonitorError | None = None
         """Why it ended."""
@@ -58,6 +78,12 @@ class Capture:
     def start(self) -> None:
         """Begin, on a thread."""
         self._thread.start()
+
+    def let_go(self) -> None:
+        """Its audio is not wanted any more; from any thread. It closes its stream by itself, or hangs in it."""
+        self._unwanted.set()
+        if self.stream is not None:
+            self.stream.interrupt()
 
     def join(self, timeout_s: float) -> None:
         """Wait for the thread."""
@@ -80,9 +106,10 @@ class Capture:
             self.failure = _as_monitor_error(error)
         stream.close()
 
-    def _read(self, stream: InputStream) -> None:
+    def _read(self, stream: LiveStream) -> None:
         resampler = MonoResampler(stream.rate_hz, stream.channels, self._rate_hz)
-        wanted = True
+        # Asked after `stream` was set: whoever lets go now either finds it there, or is seen here.
+        wanted = not self._unwanted.is_set()
         while wanted:
             frames, overflowed = stream.read()
             self.overflows += overflowed

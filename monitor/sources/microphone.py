@@ -1,4 +1,4 @@
-"""The microphone: what PortAudio hears, for as long as the program lives, whatever happens to device and sound server.
+"""The microphone: what an input hears, for as long as the program lives, whatever happens to device and sound server.
 
 A capture thread writes into a ring, the worker reads from it. Between two blocks the worker's thread also looks after
 the capture: one that failed or brings nothing is given up and, after a while, a new one started. Time without audio is
@@ -17,6 +17,7 @@ from monitor.host import elapsed_s
 from monitor.ring import Ring
 from monitor.sources import BLOCK_S, LIVE_BLOCK_S, MUTED_GAP, SourceStatus, portaudio
 from monitor.sources.capture import Capture, CaptureClock
+from monitor.sources.command import CommandStream, words_of
 from monitor.sources.portaudio import InputDevice, InputStream, input_devices
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from monitor.config import AudioSettings
     from monitor.errors import MonitorError
     from monitor.records import AudioBlock
+    from monitor.sources.capture import LiveStream
 
 __all__ = ["InputDevice", "Microphone", "input_devices"]
 
@@ -39,6 +41,8 @@ _LOOK_S = 0.1
 """How often the worker looks after the capture while nothing comes."""
 _FIRST_BLOCK_S = 5.0
 """Opening and the first block may take so long: PulseAudio needs 2 s."""
+_FIRST_OF_COMMAND_S = 20.0
+"""The same of a program: ffmpeg listens to a camera for 5 s before it writes anything."""
 _SHORTEST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 30.0
 _WAIT_GROWTH = 1.3
@@ -69,8 +73,11 @@ class Microphone:
 
         Raises:
             MissingDependencyError: sounddevice is not installed.
+            ConfigError: a command that can not be called.
         """
-        if importlib.util.find_spec("sounddevice") is None:
+        if settings.command:
+            words_of(settings.command)
+        elif importlib.util.find_spec("sounddevice") is None:
             raise MissingDependencyError("sounddevice", ModuleNotFoundError("No module named 'sounddevice'"))
         self._settings = settings
         self._rate_hz = rate_hz
@@ -98,14 +105,14 @@ class Microphone:
     @property
     def name(self) -> str:
         """The open input's name, or what was asked for."""
-        return self.status().device or self._settings.device or "default input"
+        return self.status().device or self._settings.command or self._settings.device or "default input"
 
     def status(self) -> SourceStatus:
         """How it is doing; from any thread."""
         capture = self._capture
         stream = capture.stream if capture is not None else None
         return SourceStatus(
-            device=stream.device.name if stream is not None else "",
+            device=stream.name if stream is not None else "",
             rate_hz=stream.rate_hz if stream is not None else 0,
             channels=stream.channels if stream is not None else 0,
             reopens=max(self._attempts - 1, 0),
@@ -177,8 +184,10 @@ class Microphone:
         self._attempts += 1
         capture.start()
 
-    def _open(self, *, rescan: bool) -> InputStream:
+    def _open(self, *, rescan: bool) -> LiveStream:
         """On the capture's thread: find and open the input."""
+        if self._settings.command:
+            return CommandStream(self._settings.command, self._rate_hz)
         if rescan:
             portaudio.rescan()
         device = portaudio.find_device(self._settings.device, input_devices())
@@ -209,6 +218,7 @@ class Microphone:
             # Said at once, so that speech is closed; what is missing until audio is back is said then.
             if self._heard_samples:
                 self._ring.mark_gap(self._clock.broken(now_s), cause)
+        capture.let_go()
         self._hanging.append(capture)
         self._past_overflows += capture.overflows
 
@@ -230,12 +240,13 @@ class Microphone:
 
     def _patience_s(self) -> float:
         stall_s = max(self._settings.stall_s, _SHORTEST_STALL_S)
-        return stall_s if self._heard_samples else max(stall_s, _FIRST_BLOCK_S)
+        first_s = _FIRST_OF_COMMAND_S if self._settings.command else _FIRST_BLOCK_S
+        return stall_s if self._heard_samples else max(stall_s, first_s)
 
     def _stalled(self) -> MonitorError:
+        remedy = "see [audio] command" if self._settings.command else "see whether the sound server hangs"
         return NoInputError(
-            f"no audio from '{self.name}' for {self._patience_s():g} s, wanted some every {LIVE_BLOCK_S:g} s; "
-            "see whether the sound server hangs"
+            f"no audio from '{self.name}' for {self._patience_s():g} s, wanted some every {LIVE_BLOCK_S:g} s; {remedy}"
         )
 
     def _log_loss(self, missing: int, now_s: float) -> None:
@@ -249,6 +260,8 @@ class Microphone:
         self.stop()
         captures = [capture for capture in (self._capture, *self._hanging) if capture is not None]
         deadline_s = elapsed_s() + _JOIN_S
+        for capture in captures:
+            capture.let_go()
         for capture in captures:
             capture.join(max(deadline_s - elapsed_s(), 0.0))
         if any(capture.alive for capture in captures):

@@ -148,7 +148,8 @@ class InputStream:
         Raises:
             NoInputError: it cannot be opened.
         """
-        self.device = device
+        self.name = device.name
+        self._device = device
         self._sounddevice = load_sounddevice()
         error: Exception | None = None
         for self.rate_hz, self.channels in _formats(device, rate_hz):
@@ -158,7 +159,7 @@ class InputStream:
                 error = refusal
             else:
                 return
-        raise NoInputError(f"the input '{device.name}' cannot be opened ({_reason(error)}); is it in use?")
+        raise NoInputError(f"the input '{self.name}' cannot be opened ({_reason(error)}); is it in use?")
 
     def read(self) -> tuple[NDArray[np.int16], bool]:
         """Wait for the next `LIVE_BLOCK_S` of audio.
@@ -172,8 +173,11 @@ class InputStream:
         try:
             buffer, overflowed = self._stream.read(max(round(self.rate_hz * LIVE_BLOCK_S), 1))
         except self._sounddevice.PortAudioError as error:
-            raise NoInputError(f"the input '{self.device.name}' is gone ({_reason(error)})") from None
+            raise NoInputError(f"the input '{self.name}' is gone ({_reason(error)})") from None
         return np.frombuffer(buffer, dtype=np.int16).reshape(-1, self.channels), bool(overflowed)
+
+    def interrupt(self) -> None:
+        """PortAudio knows no way: what hangs is left behind."""
 
     def close(self) -> None:
         """Give the device back; hangs while the sound server does."""
@@ -183,7 +187,11 @@ class InputStream:
         # Blocking reads, not callbacks: cffi callbacks need memory that is writable and executable, which a
         # hardened service may not have; and a callback stream ends silently when its sound server does.
         stream = self._sounddevice.RawInputStream(
-            samplerate=self.rate_hz, channels=self.channels, device=self.device.index, dtype="int16", latency=_LATENCY_S
+            samplerate=self.rate_hz,
+            channels=self.channels,
+            device=self._device.index,
+            dtype="int16",
+            latency=_LATENCY_S,
         )
         try:
             stream.start()

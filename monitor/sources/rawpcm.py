@@ -133,9 +133,9 @@ class RawPcm:
         start = b""
         while len(start) < _MAGIC_BYTES and (piece := self._next_read()):
             start += piece
-        if start[:_MAGIC_BYTES] in _MAGICS:
+        if found := file_format(start):
             raise BadAudioError(
-                f"{self.name} starts with a {_MAGICS[start[:_MAGIC_BYTES]]} header, wanted raw s16le; "
+                f"{self.name} starts with a {found} header, wanted raw s16le; "
                 "use arecord -t raw, ffmpeg -f s16le, or give the file's name"
             )
         if not start and not self._stopped.is_set():
@@ -144,6 +144,11 @@ class RawPcm:
 
     def _frames(self, whole: bytes) -> NDArray[np.int16]:
         return np.frombuffer(whole, dtype="<i2").astype(np.int16, copy=False).reshape(-1, self._channels)
+
+
+def file_format(start: bytes) -> str:
+    """The format of audio file whose header this is; empty where it is none that is known."""
+    return _MAGICS.get(start[:_MAGIC_BYTES], "")
 
 
 def _fd_of(stream: BinaryIO) -> int | None:

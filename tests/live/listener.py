@@ -43,13 +43,24 @@ def break_streams(after_samples: int, wait_s: float) -> None:
     microphone._SHORTEST_WAIT_S = microphone._LONGEST_WAIT_S = wait_s
 
 
-def main(*, device="", stall_s=5.0, wait_for_device=True, refuse_rate_hz=0, break_after_samples=0, steady_wait_s=1.0):
+def main(
+    *,
+    device="",
+    command="",
+    stall_s=5.0,
+    wait_for_device=True,
+    refuse_rate_hz=0,
+    break_after_samples=0,
+    steady_wait_s=1.0,
+):
     if refuse_rate_hz:
         refuse(refuse_rate_hz)
     if break_after_samples:
         break_streams(break_after_samples, steady_wait_s)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    source = Microphone(AudioSettings(device=device, stall_s=stall_s), RATE_HZ, wait_for_device=wait_for_device)
+    source = Microphone(
+        AudioSettings(device=device, command=command, stall_s=stall_s), RATE_HZ, wait_for_device=wait_for_device
+    )
     signal.signal(signal.SIGTERM, lambda *_: source.stop())
     for block in source.blocks():
         line = {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -113,6 +115,12 @@ def _correlation(heard, chirp):
     return (abs(cross[at]) / norm if norm else 0.0), at
 
 
+def free_udp_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
 def _held(pid):
     """File descriptors and threads of a process."""
     return [len(list(Path(f"/proc/{pid}/{kind}").iterdir())) for kind in ("fd", "task")]
@@ -131,6 +139,52 @@ def test_what_is_played_is_heard_whole(pulse, tmp_path):
     assert level == pytest.approx(0.5, abs=0.02)
     assert listener.lost_samples == 0
     listener.check_numbers()
+
+
+_PAREC = "parec --device=mic.monitor --format=s16le --rate=16000 --channels=1 --raw --latency-msec=50"
+
+
+def test_what_is_played_is_heard_whole_through_a_program(pulse, tmp_path):
+    chirp = _write_chirp(tmp_path / "chirp.wav")
+    with Listener(pulse, command=_PAREC) as listener:
+        listener.hear(0.5)
+        pulse.play(tmp_path / "chirp.wav")
+        listener.hear(1.0)
+        assert listener.blocks[-1]["status"]["device"] == "parec"
+        assert listener.end()[0] == 0
+    assert _correlation(listener.samples, chirp)[0] > 0.98
+    assert listener.lost_samples == 0
+    listener.check_numbers()
+
+
+def test_a_program_whose_sound_server_is_killed_is_started_again(frail_pulse):
+    with Listener(frail_pulse, command=_PAREC) as listener:
+        listener.hear(0.5)
+        frail_pulse.kill()
+        listener.wait(lambda: listener.blocks[-1]["lost"] > 0, timeout_s=6.0)
+        time.sleep(3.0)
+        frail_pulse.start()
+        listener.hear(1.0)
+        assert listener.blocks[-1]["status"]["reopens"] >= 1
+        assert listener.end()[0] == 0
+    assert "'parec' ended with 1: " in listener.stderr
+    listener.check_numbers(allowed_s=1.0)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+def test_ffmpeg_brings_a_stream_of_another_rate(pulse, tmp_path):
+    # Sound over the network, as a camera sends it; RTSP differs in who opens the connection.
+    chirp = _write_chirp(tmp_path / "chirp.wav", 44_100)
+    address = f"udp://127.0.0.1:{free_udp_port()}"
+    listens = f"ffmpeg -nostdin -loglevel error -f mpegts -i {address} -vn -ac 1 -ar 16000 -f s16le -flush_packets 1 -"
+    with Listener(pulse, command=listens) as listener:
+        sends = ["ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-stream_loop", "7", "-i", tmp_path / "chirp.wav"]
+        subprocess.run([*sends, "-c:a", "aac", "-b:a", "128k", "-f", "mpegts", address], check=True, timeout=60)
+        listener.wait(lambda: listener.n_samples > 4 * RATE_HZ)
+        assert listener.end()[0] == 0
+    t = np.arange(2 * RATE_HZ) / RATE_HZ
+    assert len(chirp) == 2 * 44_100
+    assert _correlation(listener.samples, np.sin(2 * np.pi * (200 * t + 800 * t**2)))[0] > 0.9
 
 
 def test_a_device_is_opened_by_part_of_its_name(pulse):
