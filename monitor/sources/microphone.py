@@ -12,7 +12,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from monitor.errors import MissingDependencyError, NoInputError, RefusedError
+from monitor.errors import MissingDependencyError, NoInputError, PermissionDeniedError, RefusedError
 from monitor.host import elapsed_s
 from monitor.ring import Ring
 from monitor.sources import BLOCK_S, LIVE_BLOCK_S, MUTED_GAP, SourceStatus, portaudio
@@ -51,6 +51,8 @@ _STEADY_S = 10.0
 """A capture that heard so much is sound: the next failure is retried soon again."""
 _MOST_HANGING = 4
 """Threads left behind in a hanging sound server; with so many, none is added until one comes back."""
+_DENIED_S = 30.0
+"""Who may not open a microphone for so long after the start never may; at a login rights come a little later."""
 _LOSS_LOG_S = 60.0
 _JOIN_S = 1.0
 _SHORTEST_STALL_S = 0.5
@@ -98,6 +100,8 @@ class Microphone:
         self._retry_at_s = 0.0
         self._wait_s = _SHORTEST_WAIT_S
         self._failure = ""
+        self._started_s = elapsed_s()
+        self._ever_heard = False
         self._loss_logged_at_s = float("-inf")
         self._past_overflows = 0
         self._tended_at_s = elapsed_s()
@@ -128,7 +132,8 @@ class Microphone:
 
         Raises:
             MissingDependencyError, MissingLibraryError: sounddevice or PortAudio is not installed.
-            NoInputError, PermissionDeniedError: nothing can be heard at the start, and that is not waited for.
+            PermissionDeniedError: this user may not open any microphone, and half a minute has not changed that.
+            NoInputError: nothing can be heard at the start, and that is not waited for.
         """
         try:
             while not self._stopped.is_set():
@@ -207,6 +212,7 @@ class Microphone:
             self._ring.write(samples)
             in_the_flow = missing and self._heard_samples > 0
             self._heard_at_s, self._heard_samples = now_s, self._heard_samples + len(samples)
+            self._ever_heard = True
         if in_the_flow:
             self._log_loss(missing, now_s)
         return True
@@ -225,8 +231,11 @@ class Microphone:
     def _give_up(self, capture: Capture, failure: MonitorError, now_s: float) -> None:
         self._let_go(capture, DEVICE_GAP, now_s)
         at_start = self._attempts == 1 and not self._heard_samples
+        never_may = isinstance(failure, PermissionDeniedError) and not self._ever_heard
         # What is not installed does not come by waiting.
         if isinstance(failure, RefusedError) or (at_start and not self._wait_for_device):
+            raise failure
+        if never_may and now_s - self._started_s >= _DENIED_S:
             raise failure
         if str(failure) != self._failure:
             self._failure = str(failure)

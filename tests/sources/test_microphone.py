@@ -267,6 +267,27 @@ def test_a_missing_input_ends_the_command_that_does_not_wait(system):
         list(Microphone(AudioSettings(), RATE_HZ, wait_for_device=False).blocks())
 
 
+def test_who_may_open_no_microphone_is_told_so_in_the_end(system, monkeypatch):
+    monkeypatch.setattr(portaudio, "sound_devices_denied", lambda: True)
+    monkeypatch.setattr(microphone, "_DENIED_S", 0.5)
+    system.devices = system.known = []
+    started = time.monotonic()
+    with pytest.raises(PermissionDeniedError, match="group 'audio'"):
+        list(Microphone(AudioSettings(), RATE_HZ).blocks())
+    assert 0.4 < time.monotonic() - started < 5.0
+
+
+def test_rights_that_come_late_are_enough(system, monkeypatch):
+    monkeypatch.setattr(microphone, "_DENIED_S", 5.0)
+    denied = [True]
+    monkeypatch.setattr(portaudio, "sound_devices_denied", lambda: denied[0])
+    system.devices = system.known = []
+    with Listener() as listener:
+        listener.wait(lambda: "group 'audio'" in listener.microphone.status().failure)
+        system.devices, denied[0] = [FakeDevice("Mic")], False
+        listener.hear(1_600)
+
+
 def test_a_sound_system_that_hangs_at_the_start_ends_it_too(system):
     system.hang()
     with pytest.raises(NoInputError, match="hangs"):
