@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
+_SHORTEST_GAP_S = 0.001
 _THOUSANDTHS = 1000
 _MS_PER_S = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,7 +73,8 @@ def event_payload(event: EmotionEvent, start_s: float, clock: StreamClock, ident
         "speech_s": _rounded(event.speech_samples / identity.rate_hz),
         "windows": event.windows,
         "level_dbfs": _rounded(event.level_dbfs, 1) if math.isfinite(event.level_dbfs) else None,
-        "gap_s": _rounded(event.gap_samples / identity.rate_hz),
+        # What is missing when the gap is noticed may be a sample or two: it is never rounded to none.
+        "gap_s": _rounded(max(event.gap_samples / identity.rate_hz, _SHORTEST_GAP_S if event.gap_samples else 0.0)),
         "latency_s": None if latency_s is None else _rounded(latency_s),
         "clock_synced": clock.synced,
         "valence": valence,

@@ -1,6 +1,7 @@
 """The whole service: a microphone of a real sound server, and a real broker."""
 
 import time
+from datetime import datetime
 
 import pytest
 import soundfile
@@ -143,3 +144,102 @@ def test_mute_in_the_middle_of_a_reload_reaches_the_microphone_that_comes(broker
             time.sleep(1)
             assert recorders(frail_pulse) == (0 if wanted == "ON" else 1)
             witness.clear()
+
+
+# It remembers a loss for a while.
+_HEARING = ("listening", "speech", "degraded")
+
+
+class Interrupted:
+    """A monitor that hears somebody speak when its sound goes away, and what it says of that."""
+
+    def __init__(self, broker, server, wav):
+        self.server = server
+        self.witness = broker.watch(f"{BASE}/#")
+        self.monitor = Monitor(environment=environment(broker, server))
+        self._wav = wav
+        self._spans = []
+
+    def __enter__(self):
+        self.monitor.__enter__()
+        listening(self.witness, timeout_s=20)
+        self._player = self.server.play_in_background(self._wav)
+        self.witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "new", timeout_s=20)
+        return self
+
+    def __exit__(self, *error):
+        self._player.kill()
+        self._player.wait()
+        self.monitor.__exit__(*error)
+
+    def expect_no_audio(self, within_s=6.0):
+        """It is noticed in time, and the event under way ends with a gap."""
+        found = self.witness.wait_for(
+            f"{BASE}/status", lambda seen: seen.json["state"] == "no_audio", timeout_s=within_s
+        )
+        end = self.witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "end", timeout_s=2)
+        assert end.json["gap_s"] > 0
+        self._player.kill()
+        return found
+
+    def expect_to_hear_again(self, within_s=10.0):
+        """In the same process, with events whose times fit together."""
+        self._spans += self._ended()
+        self.witness.clear()
+        self.witness.wait_for(f"{BASE}/status", lambda seen: seen.json["state"] in _HEARING, timeout_s=within_s)
+        assert self.monitor.process.poll() is None
+        self.server.play(self._wav)
+        self.witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "end", timeout_s=10)
+
+    def spans(self):
+        """Start and end of each event that ended, in seconds."""
+        return [*self._spans, *self._ended()]
+
+    def _ended(self):
+        ended = [seen.json for seen in self.witness.of(f"{BASE}/event") if seen.json["type"] == "end"]
+        starts = [datetime.fromisoformat(event["start"]).timestamp() for event in ended]
+        return [(start, start + event["duration_s"]) for start, event in zip(starts, ended, strict=True)]
+
+
+@pytest.mark.parametrize("outage_s", [3, pytest.param(10, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
+def test_a_killed_sound_server_ends_the_event_with_a_gap(broker, frail_pulse, wav, outage_s):  # noqa: F811
+    with Interrupted(broker, frail_pulse, wav) as it:
+        frail_pulse.kill()
+        it.expect_no_audio()
+        time.sleep(outage_s)
+        frail_pulse.start()
+        it.expect_to_hear_again()
+        code, _ = it.monitor.end()
+    assert code == 0, it.monitor.log
+
+
+@pytest.mark.parametrize("outage_s", [3, pytest.param(10, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
+def test_a_microphone_that_is_unplugged_is_found_again(broker, frail_pulse, wav, outage_s):  # noqa: F811
+    with Interrupted(broker, frail_pulse, wav) as it:
+        frail_pulse.control("unload-module", "module-null-sink")
+        it.expect_no_audio()
+        time.sleep(outage_s)
+        frail_pulse.control("load-module", "module-null-sink", "sink_name=mic", "rate=16000", "channels=1")
+        it.expect_to_hear_again()
+        code, _ = it.monitor.end()
+    assert code == 0, it.monitor.log
+
+
+@pytest.mark.parametrize("outage_s", [8, pytest.param(20, marks=[pytest.mark.long, pytest.mark.timeout(300)])])
+def test_a_sound_server_that_stops_for_a_while_brings_no_old_audio(broker, frail_pulse, wav, outage_s):  # noqa: F811
+    with Interrupted(broker, frail_pulse, wav) as it:
+        stopped_at = time.time()
+        frail_pulse.suspend()
+        it.expect_no_audio()
+        time.sleep(max(0.0, stopped_at + outage_s - time.time()))
+        resumed_at = time.time()
+        frail_pulse.resume()
+        it.expect_to_hear_again()
+        spans = it.spans()
+        code, _ = it.monitor.end()
+    assert code == 0, it.monitor.log
+    for start, end in spans:
+        # What was played while the server stood still was heard before or not at all.
+        assert end >= start
+        assert end < stopped_at + 1.0 or start > resumed_at - 1.0
+    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))

@@ -119,6 +119,8 @@ def test_a_level_that_was_not_measured_is_null(level_dbfs):
 
 def test_gaps_are_told_in_seconds():
     assert payload_of(replace(EVENT, gap_samples=8_200))["gap_s"] == 0.512
+    assert payload_of(replace(EVENT, gap_samples=1))["gap_s"] == 0.001
+    assert payload_of(EVENT)["gap_s"] == 0.0
 
 
 def test_affect_is_the_mean_weighted_by_the_scores():
