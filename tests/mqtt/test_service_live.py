@@ -2,6 +2,7 @@
 
 import time
 from datetime import datetime
+from itertools import pairwise
 
 import pytest
 import soundfile
@@ -242,4 +243,4 @@ def test_a_sound_server_that_stops_for_a_while_brings_no_old_audio(broker, frail
         # What was played while the server stood still was heard before or not at all.
         assert end >= start
         assert end < stopped_at + 1.0 or start > resumed_at - 1.0
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
