@@ -16,18 +16,18 @@ from monitor.clock import LiveClock, RecordingClock
 from monitor.daemon import Hearing
 from monitor.errors import ConfigError, MonitorError
 from monitor.health import TimedClassifier
+from monitor.limits import limits_of
 from monitor.logs import set_up_logging
 from monitor.model import SHIPPED_MODELS, EmotionModel, shipped_model
 from monitor.pipeline import GateRule, Pipeline, PipelineRules
 from monitor.pipeline.smoother import DecisionRule
 from monitor.registry import resolve
 from monitor.sinks import SINKS
-from monitor.sinks.outbox import QUEUE_REPORTS
 from monitor.sinks.schema import Identity
 from monitor.sinks.stdout import make_stdout_sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from monitor.clock import StreamClock
     from monitor.config import Settings
@@ -219,7 +219,7 @@ class Assembly:
             node=settings.node,
             model=model,
             version=version("ser-monitor"),
-            limits=_limits(settings),
+            limits=limits_of(settings),
         )
 
     def _made_for(self, change: _Change, names: set[str]) -> list[Sink]:
@@ -283,7 +283,7 @@ class _Change:
     @property
     def moves_mqtt(self) -> bool:
         """Whether the connection begins anew."""
-        limits = _limits(self.settings) != _limits(self.before)
+        limits = limits_of(self.settings) != limits_of(self.before)
         return self.renames or limits or self.settings.mqtt != self.before.mqtt
 
     @property
@@ -319,16 +319,6 @@ def _check_access(settings: Settings) -> None:
     access = "monitor.mqtt.access"
     resolve(f"{access}:read_password")(settings.mqtt)
     resolve(f"{access}:ssl_context")(settings.mqtt)
-
-
-def _limits(settings: Settings) -> Mapping[str, float | int]:
-    """The bounds of everything that is kept in memory."""
-    return {
-        "ring_s": settings.audio.ring_s,
-        "queue_max": settings.mqtt.queue_max,
-        "reports_max": QUEUE_REPORTS,
-        "events_per_min": settings.decision.max_events_per_min,
-    }
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from monitor.host import elapsed_s
+from monitor.limits import REQUEST_BYTES_MAX
 from monitor.mqtt.topics import MUTE_SET, OFF, ON, REQUESTS, TopicTree
 from monitor.sinks.schema import SCHEMA_VERSION
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_PAYLOAD_BYTES = 1024
 MAX_PER_S = 10.0
 """Commands a second, on average; more are passed over."""
 BURST = 30
@@ -158,8 +158,8 @@ def _decoded(payload: bytes) -> Request:
     Raises:
         ValueError: it is too long, no JSON object, or `transaction` is neither text nor number.
     """
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        raise ValueError(f"found {len(payload)} bytes, wanted {MAX_PAYLOAD_BYTES} at most")
+    if len(payload) > REQUEST_BYTES_MAX:
+        raise ValueError(f"found {len(payload)} bytes, wanted {REQUEST_BYTES_MAX} at most")
     if not payload.strip():
         return Request()
     try:

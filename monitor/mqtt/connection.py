@@ -24,6 +24,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from monitor.errors import BrokerError
 from monitor.host import elapsed_s
+from monitor.limits import PACKET_BYTES_MAX, UNACKNOWLEDGED_MAX
 from monitor.mqtt import access
 
 if TYPE_CHECKING:
@@ -34,14 +35,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_WINDOW = 20
-"""Messages on their way at once; brokers take 20 or more."""
 _DISCONNECT_WITH_WILL = 0x04
 """Reason code of MQTT 5, section 3.14.2.1."""
 _UNSPECIFIED = 0x80
 """What paho calls an end for which it has no other reason: it was not the keep-alive."""
-_LARGEST_PACKET_BYTES = 16_384
-"""The broker keeps larger ones from us: commands are small, and a huge one would have to be read into memory."""
 _TURN_S = 0.5
 _CONNECT_S = 5
 """For the TCP connection, and again for TLS."""
@@ -249,7 +246,7 @@ class _Session:
     def __init__(self, settings: MqttSettings, speaker: Speaker, outgoing: Outgoing) -> None:
         self._settings, self._speaker, self._outgoing = settings, speaker, outgoing
         self._began_s = elapsed_s()
-        self._window = _WINDOW
+        self._window = UNACKNOWLEDGED_MAX
         self._end: Exception | None = None
         self.greeted = False
         self._client = self._make_client()
@@ -257,7 +254,7 @@ class _Session:
     def connect(self) -> None:
         """DNS, TCP, TLS and CONNECT; raises what fails."""
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.MaximumPacketSize = _LARGEST_PACKET_BYTES
+        properties.MaximumPacketSize = PACKET_BYTES_MAX
         settings = self._settings
         self._client.connect(
             settings.host, settings.port, settings.keepalive_s, clean_start=True, properties=properties
@@ -307,7 +304,7 @@ class _Session:
         client = paho.Client(CallbackAPIVersion.VERSION2, self._speaker.client_id, protocol=paho.MQTTv5)
         client.suppress_exceptions = False
         client.connect_timeout = _CONNECT_S
-        client.max_inflight_messages_set(_WINDOW)
+        client.max_inflight_messages_set(UNACKNOWLEDGED_MAX)
         password = access.read_password(settings)
         if settings.username or password is not None:
             client.username_pw_set(settings.username or None, password)
@@ -338,7 +335,8 @@ class _Session:
         if reason.is_failure:
             self._end = RefusedByBrokerError(access.refusal(reason))
             return
-        self._window = min(self._settings.queue_max, _WINDOW, getattr(properties, "ReceiveMaximum", _WINDOW) or _WINDOW)
+        brokers = getattr(properties, "ReceiveMaximum", 0) or UNACKNOWLEDGED_MAX
+        self._window = min(self._settings.queue_max, UNACKNOWLEDGED_MAX, brokers)
         if self._speaker.subscriptions:
             client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._speaker.subscriptions])
         self._outgoing.connected()

@@ -11,11 +11,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from monitor.limits import MOMENTARY_MAX
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-MOMENTARY_MAX = 100
-"""Messages of the present that wait at most; then an older one on the same topic gives way."""
 
 
 @dataclass(frozen=True, slots=True)

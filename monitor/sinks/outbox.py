@@ -7,14 +7,13 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from monitor.limits import REPORTS_MAX
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.records import Report
     from monitor.sinks import Sink
-
-QUEUE_REPORTS = 1000
-"""At most about two minutes of everything the pipeline says, or hours of events."""
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +25,7 @@ class Outbox:
     that a slow reader never holds up the audio; with `lossless=True`, for sources that can wait, `offer` waits.
     """
 
-    def __init__(
-        self, sink: Sink, on_failure: Callable[[], None], *, lossless: bool, bound: int = QUEUE_REPORTS
-    ) -> None:
+    def __init__(self, sink: Sink, on_failure: Callable[[], None], *, lossless: bool, bound: int = REPORTS_MAX) -> None:
         """`on_failure` is called from the sink's thread when the sink can not go on; see `failure`."""
         self.sink = sink
         self._on_failure = on_failure

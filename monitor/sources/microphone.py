@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import MissingDependencyError, NoInputError, PermissionDeniedError, RefusedError
 from monitor.host import elapsed_s
+from monitor.limits import HANGING_MAX
 from monitor.ring import Ring
 from monitor.sources import BLOCK_S, LIVE_BLOCK_S, MUTED_GAP, SourceStatus, portaudio
 from monitor.sources.capture import Capture, CaptureClock
@@ -49,8 +50,6 @@ _WAIT_GROWTH = 1.3
 """Waits grow so that the next attempt comes after about a third of the outage so far: back soon after a short one."""
 _STEADY_S = 10.0
 """A capture that heard so much is sound: the next failure is retried soon again."""
-_MOST_HANGING = 4
-"""Threads left behind in a hanging sound server; with so many, none is added until one comes back."""
 _DENIED_S = 30.0
 """Who may not open a microphone for so long after the start never may; at a login rights come a little later."""
 _LOSS_LOG_S = 60.0
@@ -179,7 +178,7 @@ class Microphone:
 
     def _start(self, now_s: float) -> None:
         self._hanging = [hanging for hanging in self._hanging if hanging.alive]
-        if len(self._hanging) >= _MOST_HANGING:
+        if len(self._hanging) >= HANGING_MAX:
             return
         # PortAudio cannot start again under a stream that hangs: then it must do with the devices it knows.
         rescan = self._attempts > 0 and not self._hanging

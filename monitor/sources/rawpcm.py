@@ -12,6 +12,7 @@ import numpy as np
 
 from monitor.errors import BadAudioError, NoInputError, UsageError
 from monitor.host import elapsed_s
+from monitor.limits import PIPE_READS_MAX
 from monitor.sources import LIVE_BLOCK_S, SourceStatus
 from monitor.sources.resample import BlockStream
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _SAMPLE_BYTES = 2
-_MOST_QUEUED = 8
-"""Reads that wait for the worker; then the pipe fills, and its writer waits."""
 _STOP_CHECK_S = 0.1
 _MAGIC_BYTES = 4
 _MAGICS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg"}
@@ -65,7 +64,7 @@ class RawPcm:
         self._fd = _fd_of(stream)
         self._frame_bytes = channels * _SAMPLE_BYTES
         self._read_bytes = max(round(rate_hz_in * LIVE_BLOCK_S), 1) * self._frame_bytes
-        self._reads: queue.Queue[bytes | Exception] = queue.Queue(_MOST_QUEUED)
+        self._reads: queue.Queue[bytes | Exception] = queue.Queue(PIPE_READS_MAX)
         self._ended = False
         self._stopped = threading.Event()
         self._tended_at_s: float | None = None

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.mqtt.outgoing import MOMENTARY_MAX, Message, Outgoing
+from monitor.limits import MOMENTARY_MAX
+from monitor.mqtt.outgoing import Message, Outgoing
 
 
 def event(number):

@@ -23,9 +23,11 @@ import pytest
 from ports import free_port
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
+from waiting import wait_until
 
 from monitor.config import MetricsSettings, load_settings
 from monitor.errors import ConfigError, MissingDependencyError
+from monitor.limits import METRICS_CLIENTS_MAX
 from monitor.metrics import figures, textfile
 from monitor.metrics.figures import FIGURES
 from monitor.metrics.textfile import REFRESH_S
@@ -383,6 +385,24 @@ def test_close_frees_the_port_and_ends_the_threads_also_under_a_client_that_says
     sink_of(listen=f"127.0.0.1:{port}")
     assert samples(port)
     assert not [t for t in set(threading.enumerate()) - before if t.name == "metrics-http" and not t.daemon]
+
+
+def test_many_clients_that_say_nothing_get_few_threads_and_block_nobody_for_long(sink_of):
+    port = free_port()
+    sink_of(listen=f"127.0.0.1:{port}")
+    before = threading.active_count()
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(5 * METRICS_CLIENTS_MAX)]
+    try:
+        # Those beyond are hung up on.
+        for client in silent[METRICS_CLIENTS_MAX:]:
+            client.settimeout(5)
+            assert client.recv(1) == b""
+        assert threading.active_count() - before <= METRICS_CLIENTS_MAX
+    finally:
+        for client in silent:
+            client.close()
+    wait_until(lambda: threading.active_count() <= before)
+    assert samples(port)
 
 
 def test_clients_that_break_off_or_talk_nonsense_are_not_heard_on_stderr(listening, capfd):

@@ -224,7 +224,7 @@ def test_a_stream_that_hangs_is_left_behind_and_its_burst_thrown_away(system):
 
 
 def test_threads_in_a_hanging_sound_system_do_not_pile_up(system, monkeypatch):
-    monkeypatch.setattr(microphone, "_MOST_HANGING", 2)
+    monkeypatch.setattr(microphone, "HANGING_MAX", 2)
     with Listener() as listener:
         listener.hear(1_600)
         system.hang()
