@@ -205,6 +205,9 @@ class Microphone:
             if capture is not self._capture or self._stopped.is_set():
                 return False
             now_s = elapsed_s()
+            if now_s - self._heard_at_s > self._patience_s():
+                # This process or the machine slept: what comes first is as old as that. The worker opens it anew.
+                return False
             missing = self._clock.received(len(samples), now_s)
             self._ring.mark_gap(missing, self._gap_cause)
             self._gap_cause = DEVICE_GAP

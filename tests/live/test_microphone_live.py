@@ -65,6 +65,9 @@ class Listener:
         before = self.n_samples
         self.wait(lambda: self.n_samples >= before + seconds * RATE_HZ, timeout_s=20 + seconds)
 
+    def send(self, number):
+        self._process.send_signal(number)
+
     def end(self, timeout_s=5.0):
         """Stop it; its exit status and the seconds that took."""
         started = time.monotonic()
@@ -269,6 +272,23 @@ def test_the_sound_server_stops_answering_and_goes_on(frail_pulse):
         assert listener.end()[0] == 0
     assert listener.lost_samples > 3 * RATE_HZ
     listener.check_numbers()
+
+
+@pytest.mark.parametrize("command", ["", _PAREC], ids=["portaudio", "program"])
+def test_a_process_that_slept_hears_nothing_that_is_old(pulse, tmp_path, command):
+    soundfile.write(tmp_path / "tone.wav", 0.5 * np.sin(np.arange(3 * RATE_HZ) * 0.3), RATE_HZ)
+    with Listener(pulse, command=command, stall_s=2.0) as listener:
+        listener.hear(1.0)
+        listener.send(signal.SIGSTOP)
+        pulse.play(tmp_path / "tone.wav")
+        time.sleep(3.0)
+        listener.send(signal.SIGCONT)
+        listener.hear(2.0)
+        assert listener.end()[0] == 0
+    assert listener.lost_samples > 5 * RATE_HZ
+    # The sound server kept the tone, or its beginning, for whoever slept.
+    assert np.abs(listener.samples).max() < 1_000
+    listener.check_numbers(allowed_s=1.0)
 
 
 def test_the_process_ends_though_the_sound_server_hangs(frail_pulse):
