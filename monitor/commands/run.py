@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from monitor.commands.options import configuration_of
 from monitor.daemon import Daemon
 from monitor.demo import clip_path
 from monitor.errors import ConfigError, NoInputError, UsageError
+from monitor.librarynoise import LibraryNoise
 from monitor.logs import set_up_logging
 from monitor.registry import resolve
 from monitor.sources import SOURCES
@@ -48,7 +50,9 @@ def run(options: argparse.Namespace) -> int:
         reload=None if _on_terminal() else _Reload(options, assembly, configuration),
     )
     assembly.daemon = daemon
-    if not daemon.run():
+    with LibraryNoise() if options.input == MICROPHONE else nullcontext():
+        clean = daemon.run()
+    if not clean:
         # A thread hangs in a write or in the sound library: nothing may wait for it any more.
         os._exit(0)
     return 0

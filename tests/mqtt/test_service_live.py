@@ -224,6 +224,11 @@ def test_a_microphone_that_is_unplugged_is_found_again(broker, frail_pulse, wav,
         it.expect_to_hear_again()
         code, _ = it.monitor.end()
     assert code == 0, it.monitor.log
+    # PortAudio and ALSA print five lines and more at every attempt.
+    lines = it.monitor.log.splitlines()
+    assert len(lines) == len(set(lines)), it.monitor.log
+    assert all("ser-monitor: " in line for line in lines), it.monitor.log
+    assert any("a library says" in line for line in lines)
 
 
 @pytest.mark.parametrize("outage_s", [8, pytest.param(20, marks=[pytest.mark.long, pytest.mark.timeout(300)])])

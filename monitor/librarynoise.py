@@ -1,0 +1,91 @@
+"""What C libraries write to standard error past everybody: caught, and said once instead of at every attempt.
+
+PortAudio and ALSA print up to nine lines each time that a microphone cannot be opened, which is tried for days.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Self
+
+from monitor.host import elapsed_s
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_SAID_AGAIN_S = 3600.0
+_MOST_KINDS = 100
+_MOST_LINE = 500
+_READ_BYTES = 65_536
+_STDERR = 2
+_JOIN_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class LibraryNoise:
+    """While it is entered, descriptor 2 leads to the log; `sys.stderr` goes on where it went.
+
+    A crash is still told: Python's own account of one goes past the descriptor.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is caught yet."""
+        self._original: int | None = None
+        self._said_s: dict[str, float] = {}
+        self._thread = threading.Thread(target=self._listen, name="library-noise", daemon=True)
+
+    def __enter__(self) -> Self:
+        """From now on; where standard error is closed there is nothing to catch."""
+        try:
+            self._original = os.dup(_STDERR)
+        except OSError:
+            return self
+        self._python = sys.stderr
+        # A copy of its own for Python: it may be a terminal, and stays one.
+        self._ours = sys.stderr = os.fdopen(os.dup(self._original), "w", buffering=1, errors="backslashreplace")
+        faulthandler.enable(self._ours)
+        self._pipe, inlet = os.pipe()
+        # Nobody may wait for us in a write: what does not fit is lost.
+        os.set_blocking(inlet, False)
+        os.dup2(inlet, _STDERR)
+        os.close(inlet)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """As before; what was written until now is said."""
+        if self._original is None:
+            return
+        os.dup2(self._original, _STDERR)
+        self._thread.join(_JOIN_S)
+        faulthandler.disable()
+        sys.stderr = self._python
+        self._ours.close()
+        os.close(self._original)
+
+    def _listen(self) -> None:
+        rest = b""
+        while piece := os.read(self._pipe, _READ_BYTES):
+            *lines, rest = (rest + piece).split(b"\n")
+            rest = rest[-_MOST_LINE:]
+            for line in lines:
+                self._take(line)
+        self._take(rest)
+        os.close(self._pipe)
+
+    def _take(self, line: bytes) -> None:
+        if text := line[:_MOST_LINE].decode(errors="replace").strip():
+            now_s = elapsed_s()
+            is_news = now_s - self._said_s.get(text, float("-inf")) >= _SAID_AGAIN_S
+            if is_news:
+                if len(self._said_s) >= _MOST_KINDS:
+                    self._said_s.clear()
+                self._said_s[text] = now_s
+            _log.log(logging.INFO if is_news else logging.DEBUG, "a library says: %s", text)

@@ -1,0 +1,80 @@
+"""Noise of C libraries on standard error: said once, never waited for, and in nobody's way."""
+
+import subprocess
+import sys
+
+_BEGIN = """
+import os, sys
+from monitor.librarynoise import LibraryNoise
+from monitor.logs import set_up_logging
+set_up_logging("info")
+"""
+
+
+def run(body, **options):
+    return subprocess.run(
+        [sys.executable, "-c", _BEGIN + body], capture_output=True, text=True, timeout=60, check=False, **options
+    )
+
+
+def test_a_line_is_said_once_and_in_the_logs_form():
+    done = run("""
+with LibraryNoise():
+    for _ in range(50):
+        os.write(2, b"ALSA lib pcm.c: Unknown PCM\\n\\nExpression 'r' failed\\n")
+os.write(2, b"afterwards\\n")
+""")
+    assert done.stderr.splitlines() == [
+        "ser-monitor: INFO: a library says: ALSA lib pcm.c: Unknown PCM",
+        "ser-monitor: INFO: a library says: Expression 'r' failed",
+        "afterwards",
+    ]
+    assert done.returncode == 0
+
+
+def test_what_python_says_goes_its_way():
+    done = run("""
+import logging
+with LibraryNoise():
+    print("said", file=sys.stderr)
+    logging.getLogger("x").warning("logged")
+    sys.stderr.write("without an end")
+raise SystemExit("the last word")
+""")
+    assert done.stderr == "said\nser-monitor: WARNING: logged\nwithout an endthe last word\n"
+    assert done.returncode == 1
+
+
+def test_a_library_that_says_very_much_waits_for_nobody():
+    done = run("""
+import resource
+with LibraryNoise() as noise:
+    for number in range(20_000):
+        try:
+            os.write(2, b"%d " % number + b"x" * 2000)  # no line ever ends
+        except BlockingIOError:
+            pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+""")
+    assert done.returncode == 0
+    assert len(done.stderr) < 1_000
+    assert int(done.stdout) < 200_000  # kB
+
+
+def test_a_crash_is_told():
+    done = run("""
+import ctypes
+with LibraryNoise():
+    ctypes.string_at(0)
+""")
+    assert done.returncode < 0
+    assert "Segmentation fault" in done.stderr
+
+
+def test_without_standard_error_there_is_nothing_to_catch():
+    done = run("""
+os.close(2)
+with LibraryNoise():
+    print("on")
+""")
+    assert (done.returncode, done.stdout) == (0, "on\n")
