@@ -82,13 +82,19 @@ class Monitor:
         self.send("SIGTERM")
         return self.process.wait(timeout_s + 5), time.monotonic() - before
 
-    def talk(self, samples=None, *, repeat=True, pace=1.0):
-        """Feed audio into its standard input at `pace` times real time, on a thread, again and again."""
+    def talk(self, samples=None, *, repeat=True, pace=1.0, times=None):
+        """Feed audio into its standard input at `pace` times real time, on a thread that is returned.
+
+        Again and again, or once; or so many `times`, and then the input ends.
+        """
         samples = speech() if samples is None else samples
+        left = times or (float("inf") if repeat else 1)
 
         def feed():
+            nonlocal left
             started, fed = time.monotonic(), 0
-            while not self._talking.is_set():
+            while left and not self._talking.is_set():
+                left -= 1
                 for at in range(0, len(samples), RATE_HZ // 10):
                     piece = samples[at : at + RATE_HZ // 10]
                     time.sleep(max(started + fed / RATE_HZ / pace - time.monotonic(), 0))
@@ -100,10 +106,12 @@ class Monitor:
                     fed += len(piece)
                     if self._talking.is_set():
                         return
-                if not repeat:
-                    return
+            if times:
+                self.process.stdin.close()
 
-        threading.Thread(target=feed, daemon=True).start()
+        thread = threading.Thread(target=feed, daemon=True)
+        thread.start()
+        return thread
 
     def be_silent(self, seconds):
         """Digital silence, at once."""
