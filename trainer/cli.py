@@ -96,6 +96,13 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument(
         "--clips", type=_positive, default=60, help="of each validation speaker, at most; fewer is faster (default: 60)"
     )
+    false_alarms = _verb(
+        verbs,
+        "false-alarms",
+        "count the events that sounds without a voice make, recorded and artificial",
+        _false_alarms,
+    )
+    false_alarms.add_argument("model", type=Path, help="a .tflite made by ser-train export")
     export = _verb(verbs, "export", "make the model file of a run, in the form that runs best, and judge it", _export)
     export.add_argument("run", type=Path, help="folder of a finished run, e.g. runs/emotion")
     export.add_argument(
@@ -245,6 +252,13 @@ def _tune(options: argparse.Namespace) -> int:
 
     out = options.out or Path("runs") / f"tune-{options.model.stem}"
     return tune(options.model, _data(options), out, options.settings, options.clips)
+
+
+def _false_alarms(options: argparse.Namespace) -> int:
+    from trainer.falsealarms import count_false_alarms  # noqa: PLC0415
+
+    out = options.out or Path("runs") / f"false-alarms-{options.model.stem}"
+    return count_false_alarms(options.model, _data(options), out)
 
 
 def _export(options: argparse.Namespace) -> int:
