@@ -1,7 +1,7 @@
 """`ser-train false-alarms`: how often sounds that hold no voice make an event, by the gate alone and by the model too.
 
-Every recording without a voice below the data directory is played, those included that a model was trained with, and ten
-minutes of each artificial sound.
+Every recording without a voice below the data directory is played, those included that a model was trained with, and
+ten minutes of each artificial sound.
 """
 
 from __future__ import annotations
