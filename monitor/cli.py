@@ -22,7 +22,7 @@ for _library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
 
 _INTERRUPTED = 130
 _INTERNAL = 70
-_PIP_NAMES = {"webrtcvad": "webrtcvad-wheels"}
+_PIP_NAMES = {"webrtcvad": "webrtcvad-wheels", "paho": "paho-mqtt", "prometheus_client": "prometheus-client"}
 """Where pip knows a module by another name."""
 
 VERBS = {

@@ -290,6 +290,28 @@ def test_a_missing_dependency_is_78_and_named(tmp_path, module):
     assert f"install it: {sys.executable} -m pip install " in one_line(done)
 
 
+_MQTT = {"SER_MONITOR__MQTT__ENABLED": "true", "SER_MONITOR__MQTT__PORT": "1"}
+_METRICS = {"SER_MONITOR__METRICS__LISTEN": "127.0.0.1:1"}
+
+
+@pytest.mark.parametrize(
+    ("module", "package", "arguments", "settings"),
+    [
+        ("sounddevice", "sounddevice", [], {}),
+        ("paho", "paho-mqtt", ["--input", "demo"], _MQTT),
+        ("prometheus_client", "prometheus-client", ["--input", "demo"], _METRICS),
+        ("rich", "rich", ["--input", "demo", "--format", "pretty"], {}),
+        ("numpy", "numpy", ["--input", "demo"], {}),
+        ("msgspec", "msgspec", ["--input", "demo"], {}),
+    ],
+)
+def test_a_part_that_is_wanted_and_missing_is_78_and_named(tmp_path, module, package, arguments, settings):
+    (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('gone', name={module!r})\n")
+    done = ser(*arguments, environment={"PYTHONPATH": str(tmp_path), **settings})
+    assert done.returncode == 78
+    assert f"package '{package}'" in one_line(done)
+
+
 def test_a_missing_interpreter_is_78_and_named(tmp_path):
     for module in ("tflite_runtime", "ai_edge_litert"):
         (tmp_path / module).mkdir()
