@@ -98,6 +98,11 @@ def elapsed_s() -> float:
     return time.monotonic()
 
 
+def has_session() -> bool:
+    """Whether a desktop session's sound server may be there for this process."""
+    return any(os.environ.get(name) for name in ("XDG_RUNTIME_DIR", "PULSE_SERVER", "PULSE_RUNTIME_PATH"))
+
+
 def sound_devices_denied() -> bool:
     """Whether there are microphones that this user may not open; False where that cannot be seen."""
     devices = list(Path("/dev/snd").glob("pcmC*D*c")) if sys.platform.startswith("linux") else []

@@ -8,8 +8,10 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
+import re
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from monitor.host import elapsed_s
@@ -20,9 +22,12 @@ if TYPE_CHECKING:
 _SAID_AGAIN_S = 3600.0
 _MOST_KINDS = 100
 _MOST_LINE = 500
+_CHANGING = re.compile(r"0x[0-9a-f]+|\d+")
+"""What tells two complaints of one kind apart: addresses of memory, counters."""
 _READ_BYTES = 65_536
 _STDERR = 2
-_JOIN_S = 1.0
+_JOIN_S = 0.2
+_MOST_LINES_A_MINUTE = 20
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +42,7 @@ class LibraryNoise:
         """Nothing is caught yet."""
         self._original: int | None = None
         self._said_s: dict[str, float] = {}
+        self._minute_s, self._n_lines = float("-inf"), 0
         self._thread = threading.Thread(target=self._listen, name="library-noise", daemon=True)
 
     def __enter__(self) -> Self:
@@ -48,7 +54,9 @@ class LibraryNoise:
         self._python = sys.stderr
         # A copy of its own for Python: it may be a terminal, and stays one.
         self._ours = sys.stderr = os.fdopen(os.dup(self._original), "w", buffering=1, errors="backslashreplace")
-        faulthandler.enable(self._ours)
+        self._traced_before = faulthandler.is_enabled()
+        if not self._traced_before:
+            faulthandler.enable(self._ours)
         self._pipe, inlet = os.pipe()
         # Nobody may wait for us in a write: what does not fit is lost.
         os.set_blocking(inlet, False)
@@ -65,9 +73,14 @@ class LibraryNoise:
             return
         os.dup2(self._original, _STDERR)
         self._thread.join(_JOIN_S)
-        faulthandler.disable()
-        sys.stderr = self._python
-        self._ours.close()
+        if not self._traced_before:
+            faulthandler.disable()
+        if not self._thread.is_alive():
+            sys.stderr = self._python
+            # Whatever could not be written there must not hide why the run ended.
+            with suppress(OSError, ValueError):
+                self._ours.close()
+        # Else some call of a library hangs that leads descriptor 2 elsewhere: Python keeps a way of its own.
         os.close(self._original)
 
     def _listen(self) -> None:
@@ -80,12 +93,19 @@ class LibraryNoise:
         self._take(rest)
         os.close(self._pipe)
 
+    def _may_speak(self, now_s: float) -> bool:
+        if now_s - self._minute_s >= 60:  # noqa: PLR2004 - a minute
+            self._minute_s, self._n_lines = now_s, 0
+        self._n_lines += 1
+        return self._n_lines <= _MOST_LINES_A_MINUTE
+
     def _take(self, line: bytes) -> None:
         if text := line[:_MOST_LINE].decode(errors="replace").strip():
             now_s = elapsed_s()
-            is_news = now_s - self._said_s.get(text, float("-inf")) >= _SAID_AGAIN_S
+            kind = _CHANGING.sub("#", text)
+            is_news = now_s - self._said_s.get(kind, float("-inf")) >= _SAID_AGAIN_S and self._may_speak(now_s)
             if is_news:
                 if len(self._said_s) >= _MOST_KINDS:
                     self._said_s.clear()
-                self._said_s[text] = now_s
+                self._said_s[kind] = now_s
             _log.log(logging.INFO if is_news else logging.DEBUG, "a library says: %s", text)

@@ -166,6 +166,28 @@ def test_show_tells_values_and_origins(ser, tmp_path, monkeypatch):
     assert len({line.rindex(row[2]) for line, row in zip(lines[1:], rows, strict=True)}) == 1
 
 
+def test_a_command_is_shown_without_its_password_and_a_device_takes_its_place(ser, tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text('[audio]\ncommand = "true rtsp://me:hunter2@camera/a"\n')
+    code, out, _ = ser("show", path)
+    assert code == 0
+    assert "hunter2" not in out
+    assert '"true rtsp://***@camera/a"' in out
+    rows = [re.split(r" {2,}", line) for line in ser("show", path, "--device", "USB")[1].splitlines()[1:]]
+    assert ["audio.device", '"USB"', "--device"] in rows
+    assert ["audio.command", '""', "--device"] in rows
+
+
+def test_check_looks_for_the_program_that_is_to_be_heard(ser, tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text('[audio]\ncommand = "no-such-program -r 16000"\n')
+    code, _, err = ser("check", path)
+    assert code == 78
+    assert f"{path}:2: [audio] command: no program 'no-such-program' here" in err
+    path.write_text('[audio]\ncommand = "true"\n')
+    assert ser("check", path)[0] == 0
+
+
 def test_show_as_json(ser, tmp_path, monkeypatch):
     monkeypatch.setenv("SER_MONITOR__MQTT__PASSWORD", "hunter2")
     _, out, _ = ser("show", "--json", "--device", "USB")

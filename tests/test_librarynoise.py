@@ -71,6 +71,32 @@ with LibraryNoise():
     assert "Segmentation fault" in done.stderr
 
 
+def test_a_full_disk_behind_standard_error_does_not_hide_how_it_ended():
+    body = """
+with LibraryNoise():
+    try:
+        print("lost", file=sys.stderr, flush=True)
+    except OSError:
+        pass
+raise SystemExit(75)
+"""
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run([sys.executable, "-c", _BEGIN + body], stderr=full, timeout=60, check=False)
+    assert done.returncode == 75
+
+
+def test_complaints_that_differ_in_numbers_are_of_one_kind_and_there_are_not_many():
+    done = run("""
+with LibraryNoise():
+    for number in range(50):
+        os.write(2, b"[rtsp @ 0x55%04x] try %d\\n" % (number, number))
+    for number in range(50):
+        os.write(2, b"another %s\\n" % (b"x" * number))
+""")
+    assert sum("rtsp" in line for line in done.stderr.splitlines()) == 1
+    assert len(done.stderr.splitlines()) == 20
+
+
 def test_without_standard_error_there_is_nothing_to_catch():
     done = run("""
 os.close(2)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 RESULT = "false-alarms.json"
 SETTINGS = {
-    "webrtcvad alone": StreamSetting(GateSetting(GateRule(min_speech_posterior=0.0, activity_hangover_ms=0))),
+    "gate alone": StreamSetting(GateSetting(GateRule(min_speech_posterior=0.0, activity_hangover_ms=0))),
     "as it is": StreamSetting(),
 }
 _ARTIFICIAL_S = 600.0

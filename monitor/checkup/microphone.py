@@ -74,6 +74,8 @@ def _heard(settings: AudioSettings, rate_hz: int) -> tuple[NDArray[np.int16], So
     alarm.cancel()
     if len(heard) < wanted:
         remedy = "[audio] command" if settings.command else "whether the sound server hangs"
+        if status.failure:
+            raise NoInputError(status.failure)
         found = f"{len(heard) / rate_hz:.1f} s of audio in {patience_s:g} s, wanted {_LISTEN_S:g} s"
         raise NoInputError(f"'{microphone.name}' brought {found}; see {remedy}")
     return heard, status

@@ -18,7 +18,7 @@ from monitor.settings.found import Origin
 from monitor.settings.literal import literal
 from monitor.settings.schema import file_schema
 from monitor.sinks.output import print_line
-from monitor.sources.command import words_of
+from monitor.sources.command import without_credentials, words_of
 
 if TYPE_CHECKING:
     import argparse
@@ -35,6 +35,7 @@ _LENT = "/run/credentials/"
 _KEY = re.compile(r"\[([\w.]+)\] (\w+)")
 """As errors name a setting: `[mqtt] password_file`."""
 _PASSWORD = ("mqtt", "password")
+_COMMAND = ("audio", "command")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -108,7 +109,7 @@ def _value(settings: Settings, path: KeyPath) -> Any:
     value: Any = settings
     for name in path:
         value = getattr(value, name)
-    return value
+    return without_credentials(value) if path == _COMMAND else value
 
 
 def _as_object(configuration: Configuration) -> dict[str, Any]:

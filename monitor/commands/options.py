@@ -30,6 +30,9 @@ def configuration_of(options: argparse.Namespace) -> Configuration:
     """The settings with the flags of `options` on top, and where each comes from."""
     given = {name: value for name in _FLAGS if (value := getattr(options, name, None)) is not None}
     flags = [Flag(*_FLAGS[name], value) for name, value in given.items()]
+    if given.get("device"):
+        # It takes the place of whatever was to be heard.
+        flags.append(Flag("--device", ("audio", "command"), ""))
     return load_configuration(config_path_of(options), flags=flags)
 
 

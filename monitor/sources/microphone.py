@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import re
 import threading
 from typing import TYPE_CHECKING
 
 from monitor.errors import MissingDependencyError, NoInputError, PermissionDeniedError, RefusedError
-from monitor.host import elapsed_s
+from monitor.host import elapsed_s, has_session
 from monitor.limits import HANGING_MAX
 from monitor.ring import Ring
 from monitor.sources import BLOCK_S, LIVE_BLOCK_S, MUTED_GAP, SourceStatus, portaudio
 from monitor.sources.capture import Capture, CaptureClock
-from monitor.sources.command import CommandStream, words_of
+from monitor.sources.command import CommandStream, name_of, words_of
 from monitor.sources.portaudio import InputDevice, InputStream, input_devices
 
 if TYPE_CHECKING:
@@ -51,11 +52,16 @@ _WAIT_GROWTH = 1.3
 _STEADY_S = 10.0
 """A capture that heard so much is sound: the next failure is retried soon again."""
 _DENIED_S = 30.0
-"""Who may not open a microphone for so long after the start never may; at a login rights come a little later."""
+"""Who is denied every microphone for so long never may; rights can come a moment after a device, or a login."""
 _LOSS_LOG_S = 60.0
 _JOIN_S = 1.0
 _SHORTEST_STALL_S = 0.5
 """Some sound servers deliver in steps of this order."""
+
+
+def _kind(failure: str) -> str:
+    """What stays the same when it fails again: numbers and addresses of memory do not."""
+    return re.sub(r"0x[0-9a-f]+|\d+", "#", failure)
 
 
 class Microphone:
@@ -99,8 +105,8 @@ class Microphone:
         self._retry_at_s = 0.0
         self._wait_s = _SHORTEST_WAIT_S
         self._failure = ""
-        self._started_s = elapsed_s()
-        self._ever_heard = False
+        self._denied_since_s: float | None = None
+        self._started_s = 0.0
         self._loss_logged_at_s = float("-inf")
         self._past_overflows = 0
         self._tended_at_s = elapsed_s()
@@ -108,7 +114,9 @@ class Microphone:
     @property
     def name(self) -> str:
         """The open input's name, or what was asked for."""
-        return self.status().device or self._settings.command or self._settings.device or "default input"
+        if self._settings.command:
+            return name_of(self._settings.command)
+        return self.status().device or self._settings.device or "default input"
 
     def status(self) -> SourceStatus:
         """How it is doing; from any thread."""
@@ -160,7 +168,7 @@ class Microphone:
         self._tended_at_s = now_s
         capture = self._capture
         if self._muted.is_set():
-            self._retry_at_s, self._failure = now_s, ""
+            self._retry_at_s, self._failure, self._denied_since_s = now_s, "", None
             if capture is not None:
                 self._let_go(capture, MUTED_GAP, now_s)
         elif capture is None:
@@ -168,17 +176,18 @@ class Microphone:
                 self._start(now_s)
         elif capture.failure is not None:
             self._give_up(capture, capture.failure, now_s)
-        elif self._silent_s(now_s) > self._patience_s():
+        elif self._is_overdue(now_s):
             self._give_up(capture, self._stalled(), now_s)
         elif self._heard_samples and self._failure:
-            self._failure = ""
+            self._failure, self._denied_since_s = "", None
             _log.info("listening to '%s' again", self.name)
-        elif self._heard_samples > _STEADY_S * self._rate_hz:
+        elif self._heard_samples and now_s - self._started_s > _STEADY_S:
             self._wait_s = _SHORTEST_WAIT_S
 
     def _start(self, now_s: float) -> None:
         self._hanging = [hanging for hanging in self._hanging if hanging.alive]
         if len(self._hanging) >= HANGING_MAX:
+            self._failure = self._failure or "the sound system hangs; waiting until it lets go"
             return
         # PortAudio cannot start again under a stream that hangs: then it must do with the devices it knows.
         rescan = self._attempts > 0 and not self._hanging
@@ -186,6 +195,7 @@ class Microphone:
         with self._lock:
             self._capture, self._heard_at_s, self._heard_samples = capture, now_s, 0
         self._attempts += 1
+        self._started_s = now_s
         capture.start()
 
     def _open(self, *, rescan: bool) -> LiveStream:
@@ -205,7 +215,7 @@ class Microphone:
             if capture is not self._capture or self._stopped.is_set():
                 return False
             now_s = elapsed_s()
-            if now_s - self._heard_at_s > self._patience_s():
+            if self._is_late(now_s):
                 # This process or the machine slept: what comes first is as old as that. The worker opens it anew.
                 return False
             missing = self._clock.received(len(samples), now_s)
@@ -214,7 +224,6 @@ class Microphone:
             self._ring.write(samples)
             in_the_flow = missing and self._heard_samples > 0
             self._heard_at_s, self._heard_samples = now_s, self._heard_samples + len(samples)
-            self._ever_heard = True
         if in_the_flow:
             self._log_loss(missing, now_s)
         return True
@@ -233,21 +242,32 @@ class Microphone:
     def _give_up(self, capture: Capture, failure: MonitorError, now_s: float) -> None:
         self._let_go(capture, DEVICE_GAP, now_s)
         at_start = self._attempts == 1 and not self._heard_samples
-        never_may = isinstance(failure, PermissionDeniedError) and not self._ever_heard
         # What is not installed does not come by waiting.
         if isinstance(failure, RefusedError) or (at_start and not self._wait_for_device):
             raise failure
-        if never_may and now_s - self._started_s >= _DENIED_S:
+        if self._never_may(failure, now_s):
             raise failure
-        if str(failure) != self._failure:
-            self._failure = str(failure)
+        if _kind(str(failure)) != _kind(self._failure):
             _log.warning("%s; trying again until it works", failure)
+        self._failure = str(failure)
         self._retry_at_s = now_s + self._wait_s
         self._wait_s = min(self._wait_s * _WAIT_GROWTH, _LONGEST_WAIT_S)
 
-    def _silent_s(self, now_s: float) -> float:
+    def _never_may(self, failure: MonitorError, now_s: float) -> bool:
+        """Whether this user is denied every microphone for good; a desktop's are had through its sound server."""
+        if not isinstance(failure, PermissionDeniedError) or has_session():
+            self._denied_since_s = None
+            return False
+        self._denied_since_s = now_s if self._denied_since_s is None else self._denied_since_s
+        return now_s - self._denied_since_s >= _DENIED_S
+
+    def _is_overdue(self, now_s: float) -> bool:
         with self._lock:
-            return now_s - self._heard_at_s
+            return self._is_late(now_s)
+
+    def _is_late(self, now_s: float) -> bool:
+        """Under the lock."""
+        return now_s - self._heard_at_s > self._patience_s()
 
     def _patience_s(self) -> float:
         stall_s = max(self._settings.stall_s, _SHORTEST_STALL_S)

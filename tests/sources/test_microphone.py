@@ -267,8 +267,17 @@ def test_a_missing_input_ends_the_command_that_does_not_wait(system):
         list(Microphone(AudioSettings(), RATE_HZ, wait_for_device=False).blocks())
 
 
+@pytest.fixture
+def denied(system, monkeypatch):
+    """Whether this user may open no microphone; nobody is logged in."""
+    is_denied = [True]
+    monkeypatch.setattr(portaudio, "sound_devices_denied", lambda: is_denied[0])
+    monkeypatch.setattr(microphone, "has_session", lambda: False)
+    return is_denied
+
+
+@pytest.mark.usefixtures("denied")
 def test_who_may_open_no_microphone_is_told_so_in_the_end(system, monkeypatch):
-    monkeypatch.setattr(portaudio, "sound_devices_denied", lambda: True)
     monkeypatch.setattr(microphone, "_DENIED_S", 0.5)
     system.devices = system.known = []
     started = time.monotonic()
@@ -277,10 +286,34 @@ def test_who_may_open_no_microphone_is_told_so_in_the_end(system, monkeypatch):
     assert 0.4 < time.monotonic() - started < 5.0
 
 
-def test_rights_that_come_late_are_enough(system, monkeypatch):
+@pytest.mark.usefixtures("denied")
+def test_in_a_session_its_sound_server_is_waited_for(system, monkeypatch):
+    monkeypatch.setattr(microphone, "has_session", lambda: True)
+    monkeypatch.setattr(microphone, "_DENIED_S", 0.2)
+    system.devices = system.known = []
+    with Listener() as listener:
+        time.sleep(1.0)
+        assert "group 'audio'" in listener.microphone.status().failure
+        system.devices = [FakeDevice("Pulse")]
+        listener.hear(1_600)
+
+
+def test_a_denial_long_after_the_start_is_not_for_good(system, denied, monkeypatch):
+    """Between a device's coming and its rights, hours after another that went: once is not for ever."""
+    monkeypatch.setattr(microphone, "_DENIED_S", 2.0)
+    denied[0] = False
+    system.devices = system.known = []
+    with Listener() as listener:
+        listener.wait(lambda: "no audio input" in listener.microphone.status().failure)
+        time.sleep(2.5)
+        denied[0] = True
+        listener.wait(lambda: "group 'audio'" in listener.microphone.status().failure)
+        denied[0], system.devices = False, [FakeDevice("Mic")]
+        listener.hear(1_600)
+
+
+def test_rights_that_come_late_are_enough(system, denied, monkeypatch):
     monkeypatch.setattr(microphone, "_DENIED_S", 5.0)
-    denied = [True]
-    monkeypatch.setattr(portaudio, "sound_devices_denied", lambda: denied[0])
     system.devices = system.known = []
     with Listener() as listener:
         listener.wait(lambda: "group 'audio'" in listener.microphone.status().failure)

@@ -63,9 +63,9 @@ def test_the_verb_counts_each_kind(corpora_root, tmp_path, monkeypatch, capsys):
     result = json.loads((tmp_path / "false-alarms.json").read_text())
     assert set(KINDS) <= set(result["kinds"])
     for one in result["kinds"].values():
-        assert set(one) == {"webrtcvad alone", "as it is"}
+        assert set(one) == {"gate alone", "as it is"}
     white = result["kinds"]["white noise"]["as it is"]
     assert white["hours"] == pytest.approx(20 / 3600)
     # Without the model's doubts the gate lets noise through: the count is one of events, not of nothing.
-    assert result["all"]["webrtcvad alone"]["false_segments"] > result["all"]["as it is"]["false_segments"]
+    assert result["all"]["gate alone"]["false_segments"] > result["all"]["as it is"]["false_segments"]
     assert "| white noise " in capsys.readouterr().out
