@@ -29,7 +29,7 @@ def first_cells(text):
 def test_all_verbs_protocols_and_recipes_are_named():
     parts = section("Verbs"), section("Protocols"), section("Recipes")
     helped = subprocess.run([sys.executable, "-m", "trainer.cli", "--help"], capture_output=True, text=True, check=True)
-    verbs = re.findall(r"^    ([\w-]+) ", helped.stdout, re.MULTILINE)
+    verbs = re.findall(r"^    ([\w-]+)\s", helped.stdout, re.MULTILINE)
     assert {cell.split()[0] for cell in first_cells(parts[0])} == set(verbs)
     assert first_cells(parts[1]) == list(PROTOCOLS)
     assert set(first_cells(parts[2])) == set(packaged_recipes())
