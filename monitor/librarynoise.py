@@ -8,13 +8,13 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
-import re
 import sys
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from monitor.host import elapsed_s
+from monitor.logs import kind_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 _SAID_AGAIN_S = 3600.0
 _MOST_KINDS = 100
 _MOST_LINE = 500
-_CHANGING = re.compile(r"0x[0-9a-f]+|\d+")
-"""What tells two complaints of one kind apart: addresses of memory, counters."""
 _READ_BYTES = 65_536
 _STDERR = 2
 _JOIN_S = 0.2
@@ -102,7 +100,7 @@ class LibraryNoise:
     def _take(self, line: bytes) -> None:
         if text := line[:_MOST_LINE].decode(errors="replace").strip():
             now_s = elapsed_s()
-            kind = _CHANGING.sub("#", text)
+            kind = kind_of(text)
             is_news = now_s - self._said_s.get(kind, float("-inf")) >= _SAID_AGAIN_S and self._may_speak(now_s)
             if is_news:
                 if len(self._said_s) >= _MOST_KINDS:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from typing import TextIO
 
 _JOURNAL_LEVELS = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+
+
+_CHANGING = re.compile(r"0x[0-9a-f]+|\d+")
 
 
 class _StderrHandler(logging.Handler):
@@ -55,6 +59,11 @@ class _JournalFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         prefix = journal_prefix(record.levelno)
         return "\n".join(f"{prefix}{line}" for line in super().format(record).splitlines())
+
+
+def kind_of(complaint: str) -> str:
+    """What stays the same when it is said again: addresses of memory and counters do not."""
+    return _CHANGING.sub("#", complaint)
 
 
 def journal_prefix(level: int) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import re
 import threading
 from typing import TYPE_CHECKING
 
 from monitor.errors import MissingDependencyError, NoInputError, PermissionDeniedError, RefusedError
 from monitor.host import elapsed_s, has_session
 from monitor.limits import HANGING_MAX
+from monitor.logs import kind_of
 from monitor.ring import Ring
 from monitor.sources import BLOCK_S, LIVE_BLOCK_S, MUTED_GAP, SourceStatus, portaudio
 from monitor.sources.capture import Capture, CaptureClock
@@ -57,11 +57,6 @@ _LOSS_LOG_S = 60.0
 _JOIN_S = 1.0
 _SHORTEST_STALL_S = 0.5
 """Some sound servers deliver in steps of this order."""
-
-
-def _kind(failure: str) -> str:
-    """What stays the same when it fails again: numbers and addresses of memory do not."""
-    return re.sub(r"0x[0-9a-f]+|\d+", "#", failure)
 
 
 class Microphone:
@@ -247,7 +242,7 @@ class Microphone:
             raise failure
         if self._never_may(failure, now_s):
             raise failure
-        if _kind(str(failure)) != _kind(self._failure):
+        if kind_of(str(failure)) != kind_of(self._failure):
             _log.warning("%s; trying again until it works", failure)
         self._failure = str(failure)
         self._retry_at_s = now_s + self._wait_s

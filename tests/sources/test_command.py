@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sources.reading import Reading
 
 from monitor.config import AudioSettings
 from monitor.errors import ConfigError, NoInputError
@@ -256,24 +257,11 @@ def test_what_left_its_group_and_holds_our_pipes_holds_nobody_up(opened, tmp_pat
         os.kill(int(pid.read_text()), 9)
 
 
-class Heard:
-    """A microphone that is read on a thread."""
+class Heard(Reading):
+    """What a microphone hears of a program."""
 
     def __init__(self, words, **options):
-        self.microphone = Microphone(AudioSettings(command=words, **options), RATE_HZ)
-        self.blocks = []
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-
-    def _listen(self):
-        end = 0
-        for block in self.microphone.blocks():
-            assert block.start_sample == end + block.lost_samples
-            end = block.end_sample
-            self.blocks.append(block)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
+        super().__init__(Microphone(AudioSettings(command=words, **options), RATE_HZ))
 
     def __exit__(self, *error):
         started = time.monotonic()
@@ -281,10 +269,6 @@ class Heard:
         self._thread.join(5.0)
         assert not self._thread.is_alive()
         self.stopped_after_s = time.monotonic() - started
-
-    @property
-    def n_samples(self):
-        return sum(len(block.samples) for block in self.blocks)
 
     @property
     def lost_samples(self):

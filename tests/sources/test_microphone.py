@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 import time
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 from fakes import FakeDevice, FakeSoundSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sources.reading import Reading
 
 from monitor.config import AudioSettings
 from monitor.errors import MissingDependencyError, MissingLibraryError, NoInputError, PermissionDeniedError
@@ -35,27 +35,11 @@ def system(monkeypatch):
     fake.resume()
 
 
-class Listener:
-    """Reads a microphone on a thread and keeps what comes, checked for true sample numbers."""
+class Listener(Reading):
+    """Reads a microphone of the fake sound system."""
 
     def __init__(self, **options):
-        settings = AudioSettings(**{"stall_s": 0.5, **options})
-        self.microphone = Microphone(settings, RATE_HZ)
-        self.blocks = []
-        self.times = []
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-
-    def _listen(self):
-        end = 0
-        for block in self.microphone.blocks():
-            assert block.start_sample == end + block.lost_samples
-            end = block.end_sample
-            self.times.append(time.monotonic())
-            self.blocks.append(block)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
+        super().__init__(Microphone(AudioSettings(**{"stall_s": 0.5, **options}), RATE_HZ))
 
     def __exit__(self, *error):
         self.microphone.stop()
@@ -72,10 +56,6 @@ class Listener:
         """Wait for so many more samples."""
         before = self.n_samples
         self.wait(lambda: self.n_samples >= before + n_samples)
-
-    @property
-    def n_samples(self):
-        return sum(len(block.samples) for block in self.blocks)
 
     @property
     def gaps(self):
