@@ -331,7 +331,7 @@ class Daemon:
         if block.lost_samples:
             self._lose(block)
             block = replace(block, lost_samples=0)
-        self._hearing.clock.observe(block.end_sample)
+        self._hearing.clock.observe(block.end_sample + block.queued_samples)
         self._report(self._hearing.pipeline.push(block))
 
     def _count_deafness(self, block: AudioBlock) -> None:

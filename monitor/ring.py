@@ -153,7 +153,11 @@ class Ring:
         self._next_sample = start_sample + len(samples)
         # A gap of several causes carries the name of the one that took most.
         cause = lost.most_common(1)[0][0] if lost else ""
-        return AudioBlock(samples, start_sample, lost.total(), cause)
+        return AudioBlock(samples, start_sample, lost.total(), cause, self._waiting())
+
+    def _waiting(self) -> int:
+        """Samples behind the reader, those included that are known to be missing there."""
+        return self._head - self._tail + sum(loss.by_cause.total() for loss in self._losses)
 
     def _copy(self, end: int) -> NDArray[np.int16]:
         start, n = self._tail % len(self._store), end - self._tail

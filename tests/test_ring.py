@@ -40,7 +40,7 @@ class Reader:
 
     def __init__(self, ring: Ring):
         self.ring = ring
-        self.end = 0
+        self.end = self.newest = 0
         self.lost = 0
         self.read = 0
 
@@ -53,6 +53,7 @@ class Reader:
         assert block.start_sample == self.end + block.lost_samples
         assert bool(block.gap_cause) == bool(block.lost_samples)
         np.testing.assert_array_equal(block.samples, np.arange(block.start_sample, block.end_sample) % _WRAP)
+        self.newest = block.end_sample + block.queued_samples
         self.end = block.end_sample
         self.lost += block.lost_samples
         self.read += len(block.samples)
@@ -81,7 +82,8 @@ def test_any_order_of_writes_gaps_and_reads_keeps_every_sample_number_true(capac
     ring = Ring(capacity)
     writer, reader = Writer(ring), Reader(ring)
     for name, n in steps:
-        getattr(reader if name == "take" else writer, name)(n)
+        block = getattr(reader if name == "take" else writer, name)(n)
+        assert block is None or reader.newest == writer.number
         _audit(writer, reader)
     ring.close()
     while not ring.ended:
