@@ -163,6 +163,21 @@ def test_gap_carries_the_cause_that_took_most():
     assert ring.lost_by_cause() == {"device": 30, OVERFLOW: 20}
 
 
+def test_what_nobody_was_to_hear_is_a_gap_of_its_own():
+    """Told behind what was lost, so that speech under way ends with that."""
+    ring = Ring(10)
+    writer, reader = Writer(ring), Reader(ring)
+    writer.write(10)
+    writer.gap(500, "muted")
+    writer.write(20)
+    writer.gap(30)
+    lost, muted, rest = reader.take(100), reader.take(100), reader.take(100)
+    assert (lost.lost_samples, lost.gap_cause, len(lost.samples)) == (20, OVERFLOW, 0)
+    assert (muted.lost_samples, muted.gap_cause, len(muted.samples)) == (500, "muted", 10)
+    assert (rest.lost_samples, rest.gap_cause) == (30, "device")
+    assert reader.end == writer.number
+
+
 def test_read_waits_for_audio_and_wakes_at_once():
     ring = Ring(100)
     threading.Timer(0.05, ring.write, [np.zeros(3, dtype=np.int16)]).start()
