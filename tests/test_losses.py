@@ -2,6 +2,8 @@
 
 import pytest
 from fake_classifier import FeatureHash, LoudIsSpeech, talk
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from test_daemon import Blocks, Recording, events
 
 from monitor import losses
@@ -14,8 +16,6 @@ from monitor.sinks.schema import Identity
 from monitor.sources import MUTED_GAP
 
 RATE_HZ = 16_000
-SECOND = 10
-"""Blocks."""
 
 
 class Script(Blocks):
@@ -48,10 +48,10 @@ class Monitor:
         self.source = Script(self.steps, live=True)
         self.daemon = Daemon(hearing_of(self.source), [self.sink])
 
-    def speak(self, seconds=1.0, lost_s=0.0, cause=""):
-        """Speech behind a gap."""
+    def speak(self, seconds=1.0, lost_s=0.0, cause="", *, loud=True):
+        """Speech, or background, behind a gap."""
         lost, n_samples = round(lost_s * RATE_HZ), round(seconds * RATE_HZ)
-        samples = talk(seconds)
+        samples = talk(seconds + 0.001 if loud else -seconds - 0.001)[:n_samples]  # it rounds down
         self.at += lost
         for i in range(0, max(n_samples, 1), 1600):
             self.steps.append(AudioBlock(samples[i : i + 1600], self.at, lost, cause if lost else ""))
@@ -59,6 +59,12 @@ class Monitor:
 
     def mute(self, muted):
         self.steps.append(lambda: self.daemon.mute(muted))
+
+    def listen_in(self):
+        """Lengths of the blocks that will be listened to."""
+        pushed, push = [], self.daemon.hearing.pipeline.push
+        self.daemon.hearing.pipeline.push = lambda block: pushed.append(len(block.samples)) or push(block)
+        return pushed
 
     def run(self):
         assert self.daemon.run()
@@ -174,3 +180,63 @@ def test_an_outage_that_was_told_is_not_lost_twice_when_the_source_changes(monit
     monitor.steps.append(lambda: hands.__setitem__(0, hands[0] + 5.0))
     monitor.speak(0, lost_s=5.0, cause="device")
     assert changed(monitor, hands) == pytest.approx(7.0, abs=0.11)
+
+
+_STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("speak"), st.integers(0, 40_000), st.booleans()),
+        st.tuples(st.just("gap"), st.integers(1, 50_000), st.sampled_from(["device", "overflow", MUTED_GAP])),
+        st.tuples(st.just("mute"), st.booleans(), st.none()),
+    ),
+    max_size=25,
+)
+
+
+def written(monitor, steps):
+    """Write the script; samples that are to be heard, that are lost, and that are muted."""
+    heard = lost = muted_samples = 0
+    muted = False
+    for name, value, more in steps:
+        if name == "mute":
+            monitor.mute(value)
+            muted = value
+        elif name == "gap":
+            monitor.speak(0, lost_s=value / RATE_HZ, cause=more)
+            lost, muted_samples = (lost, muted_samples + value) if more == MUTED_GAP else (lost + value, muted_samples)
+        else:
+            monitor.speak(value / RATE_HZ, loud=more)
+            heard, muted_samples = (heard, muted_samples + value) if muted else (heard + value, muted_samples)
+    return heard, lost, muted_samples
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=_STEPS)
+def test_whatever_comes_every_sample_is_heard_lost_or_muted_and_every_event_ends(steps):
+    monitor = Monitor()
+    heard, lost, muted = written(monitor, steps)
+    pushed = monitor.listen_in()
+    monitor.run()
+    assert heard + lost + muted == monitor.at
+    assert sum(pushed) == heard
+    assert monitor.lost_s == round(lost / RATE_HZ, 2)
+    assert sum(gap.lost_samples for gap in events(monitor.sink, Gap) if gap.cause != MUTED_GAP) == lost
+    # What was muted at the end is not told any more: nothing was heard behind it.
+    assert sum(gap.lost_samples for gap in events(monitor.sink, Gap) if gap.cause == MUTED_GAP) <= muted
+    check_lives(events(monitor.sink))
+
+
+def check_lives(found):
+    """Every `new` has its one `end`, and no event overlaps another or runs backwards."""
+    end = number = 0
+    is_open = False
+    for event in found:
+        assert event.start_sample <= event.end_sample
+        assert is_open == (event.type != "new")
+        if event.type == "new":
+            assert event.start_sample >= end
+            assert event.segment == number + 1
+        number = event.segment if event.type == "new" else number
+        assert event.segment == number
+        is_open = event.type != "end"
+        end = event.end_sample if event.type == "end" else end
+    assert not is_open
