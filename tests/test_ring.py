@@ -178,6 +178,17 @@ def test_what_nobody_was_to_hear_is_a_gap_of_its_own():
     assert reader.end == writer.number
 
 
+def test_gaps_that_nobody_asks_for_take_no_more_room_than_audio():
+    ring = Ring(100)
+    writer, reader = Writer(ring), Reader(ring)
+    for _ in range(1000):
+        writer.write(10)
+        writer.gap(5)
+    assert len(ring._losses) <= 11
+    reader.take(10)
+    _audit(writer, reader)
+
+
 def test_read_waits_for_audio_and_wakes_at_once():
     ring = Ring(100)
     threading.Timer(0.05, ring.write, [np.zeros(3, dtype=np.int16)]).start()
