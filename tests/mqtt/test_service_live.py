@@ -154,10 +154,10 @@ _HEARING = ("listening", "speech", "degraded")
 class Interrupted:
     """A monitor that hears somebody speak when its sound goes away, and what it says of that."""
 
-    def __init__(self, broker, server, wav):
+    def __init__(self, broker, server, wav, config=None):
         self.server = server
         self.witness = broker.watch(f"{BASE}/#")
-        self.monitor = Monitor(environment=environment(broker, server))
+        self.monitor = Monitor(environment=environment(broker, server), config=config)
         self._wav = wav
         self._spans = []
 
@@ -246,5 +246,31 @@ def test_a_sound_server_that_stops_for_a_while_brings_no_old_audio(broker, frail
     for start, end in spans:
         # What was played while the server stood still was heard before or not at all.
         assert end >= start
+        assert end < stopped_at + 1.0 or start > resumed_at - 1.0
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+@pytest.mark.parametrize("asleep_s", [5, pytest.param(600, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
+def test_a_monitor_that_slept_tells_of_one_hole_and_hears_on(broker, frail_pulse, wav, asleep_s):  # noqa: F811
+    """Stopped, as by a machine's suspend: the sound server goes on, and keeps what nobody fetches."""
+    with Interrupted(broker, frail_pulse, wav, config="[audio]\nstall_s = 2.0\n") as it:
+        stopped_at = time.time()
+        it.monitor.send("SIGSTOP")
+        time.sleep(asleep_s)
+        resumed_at = time.time()
+        it.monitor.send("SIGCONT")
+        cut = it.witness.wait_for(
+            f"{BASE}/event", lambda seen: seen.json["type"] == "end" and seen.json["gap_s"] > 0, timeout_s=10
+        )
+        assert cut.json["gap_s"] == pytest.approx(resumed_at - stopped_at, abs=2.5)
+        it.expect_to_hear_again()
+        spans = it.spans()
+        it.witness.publish(f"{BASE}/request/health_check", b"")
+        health = it.witness.wait_for(f"{BASE}/response/health_check", timeout_s=20).json["data"]
+        assert resumed_at - stopped_at - 1 < health["audio_lost_s"] < resumed_at - stopped_at + 10
+        code, _ = it.monitor.end()
+    assert code == 0, it.monitor.log
+    for start, end in spans:
+        assert start <= end
         assert end < stopped_at + 1.0 or start > resumed_at - 1.0
     assert all(before[1] <= after[0] for before, after in pairwise(spans))

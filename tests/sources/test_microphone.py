@@ -355,6 +355,26 @@ def test_a_slow_reader_loses_the_oldest_and_is_told(system):
     assert second.lost_samples >= 0.5 * RATE_HZ
 
 
+def test_a_machine_that_slept_for_ten_minutes_has_one_hole_and_hears_on(system, monkeypatch):
+    asleep_s = [0.0]
+    monkeypatch.setattr(microphone, "elapsed_s", lambda: time.monotonic() + asleep_s[0])
+    with Listener(stall_s=3.0) as listener:
+        listener.hear(3_200)
+        asleep_s[0] = 600.0
+        listener.wait(lambda: listener.gaps)
+        before = listener.n_samples
+        listener.wait(lambda: listener.n_samples >= before + 3_200, timeout_s=10.0)
+        assert listener.microphone.status().failure == ""
+    holes = [i for i, block in enumerate(listener.blocks) if block.lost_samples]
+    # Said at once, and again when audio is back: there is none in between.
+    assert holes == list(range(holes[0], holes[0] + len(holes)))
+    assert not any(len(listener.blocks[i].samples) for i in holes[:-1])
+    assert sum(listener.blocks[i].lost_samples for i in holes) >= 600 * RATE_HZ
+    elapsed = 600 + listener.times[-1] - listener.times[0]
+    numbered = (listener.blocks[-1].end_sample - listener.blocks[0].end_sample) / RATE_HZ
+    assert abs(elapsed - numbered) < 0.5
+
+
 def _lost_s(listener):
     """By cause, in seconds."""
     lost = Counter()
