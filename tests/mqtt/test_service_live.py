@@ -1,5 +1,7 @@
 """The whole service: a microphone of a real sound server, and a real broker."""
 
+import signal
+import subprocess
 import time
 from datetime import datetime
 from itertools import pairwise
@@ -7,7 +9,7 @@ from itertools import pairwise
 import pytest
 import soundfile
 from live.conftest import frail_pulse  # noqa: F401 - a fixture
-from mqtt.program import NODE, Monitor, speech
+from mqtt.program import NODE, SER, Monitor, speech
 from waiting import wait_until
 
 pytestmark = pytest.mark.live
@@ -274,3 +276,35 @@ def test_a_monitor_that_slept_tells_of_one_hole_and_hears_on(broker, frail_pulse
         assert start <= end
         assert end < stopped_at + 1.0 or start > resumed_at - 1.0
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_a_stopped_reader_of_standard_output_holds_nothing_else_up(broker, frail_pulse, tmp_path):  # noqa: F811
+    """The microphone does not wait, and the broker is told everything."""
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, speech(), 16_000)
+    witness = broker.watch(f"{BASE}/#")
+    variables = environment(broker, frail_pulse) | {"SER_MONITOR__NODE": NODE, "SER_MONITOR__AUDIO__RING_S": "2"}
+    # Twelve events do not fit into 4 kB.
+    process = subprocess.Popen([*SER, "--format", "json"], env=variables, stdout=subprocess.PIPE, pipesize=4096)
+    try:
+        listening(witness, timeout_s=20)
+        player = frail_pulse.play_in_background(path)
+        ends = witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "end", count=6, timeout_s=90)
+        player.wait(30)
+        assert ends
+        witness.clear()
+        witness.publish(f"{BASE}/request/health_check", b"")
+        health = witness.wait_for(f"{BASE}/response/health_check", timeout_s=20).json["data"]
+        assert (health["audio_lost_s"], health["dropped"]) == (0, 0)
+        assert health["audio_age_s"] < 2
+        before = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert time.monotonic() - before < 5
+        witness.wait_for(f"{BASE}/availability", lambda seen: seen.text == "offline")
+        printed = process.stdout.read()
+        assert 0 < len(printed) <= 4096
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
