@@ -141,8 +141,7 @@ class Daemon:
     def mute(self, muted: bool) -> None:
         """Ask to hear nothing, or to hear again; from any thread. Open speech gets its `end`."""
         self._mute_asked = muted
-        if muted:
-            self._losses.muted()
+        self._losses.mute(muted)
         for hearing in (self._hearing, self._following):
             if hearing is not None:
                 hearing.source.mute(muted=muted)
@@ -306,7 +305,7 @@ class Daemon:
         if hearing.source is self._hearing.source:
             self._report(self._hearing.pipeline.flush())
         elif hearing.source.live:
-            self._losses.source_ended(muted=self._mute_asked)
+            self._losses.source_ended()
         hearing.pipeline.reset(at_sample)
         self._hearing = hearing
         self._health.rate_hz = hearing.identity.rate_hz

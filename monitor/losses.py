@@ -23,8 +23,9 @@ class Losses:
         """Nothing is lost yet; `health` is told of what will be, and knows the sample rate."""
         self._health = health
         self._lock = threading.Lock()
+        self._muted = False
         self._known_until_s: float | None = None
-        """Until then it is known what was heard and what was not; None before anything was."""
+        """Until then it is known what was heard and what was not; None before anything was, and since it was muted."""
         self._deaf_since_s: float | None = None
         """Since then nobody listens, though somebody should."""
         self._unsaid_samples = 0
@@ -36,7 +37,7 @@ class Losses:
         with self._lock:
             if n_samples:
                 self._end_deafness(now_s - n_samples / self._health.rate_hz)
-            self._known_until_s = now_s
+            self._known_until_s = None if self._muted else now_s
 
     def gap(self, n_samples: int, cause: str) -> None:
         """So many samples are missing that were to be heard."""
@@ -49,15 +50,17 @@ class Losses:
             log.warning("%.2f s of audio lost (%s)", lost_s, cause or "unknown")
             self._unsaid_samples, self._said_at_s = 0, now_s
 
-    def source_ended(self, *, muted: bool) -> None:
-        """Another source takes its place: until that one is heard, audio is lost unless it is `muted`."""
+    def source_ended(self) -> None:
+        """Another source takes its place: audio is lost until that one is heard, unless it is muted."""
         with self._lock:
-            self._deaf_since_s = None if muted else self._known_until_s
+            self._deaf_since_s = self._known_until_s
 
-    def muted(self) -> None:
-        """From now on nobody is to listen; and until a source is heard again, nothing counts as lost."""
+    def mute(self, muted: bool) -> None:
+        """Nobody is to listen, or somebody again; an input that takes a while to be opened again loses nothing."""
         with self._lock:
-            self._end_deafness(elapsed_s())
+            if muted != self._muted:
+                self._end_deafness(elapsed_s())
+                self._muted, self._known_until_s = muted, None
 
     def _end_deafness(self, until_s: float) -> None:
         """Under the lock."""

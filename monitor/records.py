@@ -33,7 +33,7 @@ class AudioBlock:
     gap_cause: str = ""
     """Why samples were lost: `overflow`, `device`, ...; empty when none were."""
     queued_samples: int = 0
-    """Samples that had arrived behind this block when it was read, those lost among them included: its age."""
+    """Samples that had arrived behind this block when it was read, those lost among them included: so old is it."""
 
     @property
     def end_sample(self) -> int:

@@ -175,6 +175,18 @@ def test_muted_before_the_next_source_is_heard(monitor, hands):
     assert changed(monitor, hands, between=mute_for_an_hour) == 1.0
 
 
+def test_the_source_is_changed_before_it_is_heard_again(monitor, hands):
+    monitor.speak()
+    monitor.mute(True)
+    monitor.speak(0, lost_s=0.1, cause=MUTED_GAP)
+
+    def unmute_after_an_hour():
+        hands[0] += 3600.0
+        monitor.daemon.mute(False)
+
+    assert changed(monitor, hands, unmute_after_an_hour) == 0.0
+
+
 def test_an_outage_that_was_told_is_not_lost_twice_when_the_source_changes(monitor, hands):
     monitor.speak()
     monitor.steps.append(lambda: hands.__setitem__(0, hands[0] + 5.0))
