@@ -1,19 +1,26 @@
 """A worker slower than the audio: the oldest is lost and counted, and the rest is told in order and in time."""
 
 import gc
+import threading
+import time
 from itertools import pairwise
 
 import pytest
-from fake_classifier import LoudIsSpeech, talk
+from fake_classifier import FeatureHash, LoudIsSpeech, talk
+from fakes import FakeDevice
 from simulated_microphone import BLOCK, RATE_HZ, SimulatedMicrophone, SlowClassifier, heard_at_s
+from sources.test_microphone import system  # noqa: F401 - a fixture
 from test_daemon import Recording, events
 
+from monitor.clock import LiveClock
+from monitor.config import AudioSettings
 from monitor.daemon import Daemon, Hearing
 from monitor.health import OutputStatus
 from monitor.host import memory_bytes
 from monitor.pipeline import Pipeline
 from monitor.records import EmotionEvent, Gap
 from monitor.sinks.schema import Identity
+from monitor.sources.microphone import Microphone
 
 RING_S = 4.0
 LATE_S = 2 * BLOCK / RATE_HZ
@@ -75,7 +82,9 @@ def test_every_sample_was_read_or_lost_or_waits(took_s):
     sink, microphone, daemon = heard(talk_for(120), took_s)
     lost = sum(gap.lost_samples for gap in events(sink, Gap))
     assert lost > 10 * RATE_HZ
-    assert status_of(daemon).audio_lost_s == pytest.approx(lost / RATE_HZ, abs=0.01)
+    status = status_of(daemon)
+    assert (status.state, status.reason.split(":")[0]) == ("degraded", "audio was lost")
+    assert status.audio_lost_s == pytest.approx(lost / RATE_HZ, abs=0.01)
     ring = microphone.ring
     assert ring.read_samples + ring.lost_samples + ring.queued_samples == microphone.n_heard
     assert ring.lost_samples - lost <= took_s * RATE_HZ + BLOCK  # what was overwritten since the last read
@@ -85,18 +94,24 @@ def test_every_sample_was_read_or_lost_or_waits(took_s):
 def test_what_is_said_comes_in_order_and_never_overlaps(took_s):
     sink, _, _ = heard(talk_for(120), took_s)
     payloads = [report.payload for report in emotions(sink)]
+    check_order(payloads)
+    assert len({one["id"] for one in payloads}) > 3
+    assert any(one["gap_s"] > 0 for one in payloads if one["type"] == "end")
+
+
+def check_order(payloads):
+    """Ids in order, every `new` with its `end`, none before the one before has ended."""
     assert [one["id"] for one in payloads] == sorted(one["id"] for one in payloads)
     by_id = {one["id"]: [] for one in payloads}
     for one in payloads:
         by_id[one["id"]].append(one["type"])
-    assert len(by_id) > 3
+    assert by_id
     for types in by_id.values():
         assert (types[0], types[-1]) == ("new", "end")
         assert set(types[1:-1]) <= {"update"}
     ends = [one for one in payloads if one["type"] == "end"]
     assert all(one["start"] <= one["end"] for one in payloads)
     assert all(before["end"] <= after["start"] for before, after in pairwise(ends))
-    assert any(one["gap_s"] > 0 for one in ends)
 
 
 @SLOW
@@ -119,3 +134,31 @@ def test_memory_stays_flat():
     assert audio > 10e6
     assert memory_bytes() - before < audio / 2
     assert status_of(daemon).audio_lost_s > 60
+
+
+def test_a_microphone_goes_on_being_read_while_the_model_is_late(system):  # noqa: F811
+    """The same with threads and true time."""
+    system.known = [FakeDevice("Mic")]
+    took_s, ring_s, listens_s = 1.2, 1.0, 12.0
+    sink = Recording()
+
+    class Late(FeatureHash):
+        def answer(self, values):
+            time.sleep(took_s)
+            return super().answer(values)
+
+    hearing = Hearing(
+        source=Microphone(AudioSettings(ring_s=ring_s, stall_s=30.0), RATE_HZ),
+        pipeline=Pipeline(Late(), detector=LoudIsSpeech),
+        clock=LiveClock(RATE_HZ),
+        identity=Identity("node", "fake@00000000", "abcdef", RATE_HZ),
+    )
+    daemon = Daemon(hearing, [sink])
+    threading.Timer(listens_s, daemon.stop).start()
+    daemon.run()
+    check_order([report.payload for report in emotions(sink)])
+    lost_s = sum(gap.lost_samples for gap in events(sink, Gap)) / RATE_HZ
+    assert lost_s > 1.0
+    assert overflows(sink)
+    assert status_of(daemon).audio_lost_s == pytest.approx(lost_s, abs=0.01)
+    assert max(report.payload["latency_s"] for report in emotions(sink)) < ring_s + 2 * took_s + HANGOVER_S + 2.0

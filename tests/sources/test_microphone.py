@@ -353,6 +353,8 @@ def test_a_slow_reader_loses_the_oldest_and_is_told(system):
     assert second.gap_cause == "overflow"
     assert second.start_sample == first.end_sample + second.lost_samples
     assert second.lost_samples >= 0.5 * RATE_HZ
+    # The ring was full: what is read is as old as what waits behind it.
+    assert len(second.samples) + second.queued_samples == round(0.3 * RATE_HZ)
 
 
 def test_a_machine_that_slept_for_ten_minutes_has_one_hole_and_hears_on(system, monkeypatch):
