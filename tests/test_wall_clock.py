@@ -38,7 +38,10 @@ def speech():
 
 
 class Program:
-    """Hears the clip at its own pace, by a wall clock that the test sets; only the wall clock is false."""
+    """Hears the clip at its own pace, by a wall clock that the test sets; only the wall clock is false.
+
+    What waits in the program waits for events and queues: under libfaketime 0.9.10 `time.sleep` fails with EINVAL.
+    """
 
     def __init__(self, folder):
         self._offset = folder / "offset"
