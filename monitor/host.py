@@ -9,6 +9,8 @@ import socket
 import sys
 import time
 import uuid
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 _TIME_ERROR = 5
@@ -89,6 +91,28 @@ def portaudio_hint() -> str:
     if sys.platform.startswith("linux"):
         return "install it: sudo apt-get install libportaudio2"
     return f"reinstall the Python package: {sys.executable} -m pip install --force-reinstall sounddevice"
+
+
+def keep_loaded(name: str) -> None:
+    """Keep every library that is loaded now and has `name` in its file's name until this process ends.
+
+    A library that is unloaded and loaded again loses what its start allocates, and that of all it needs. Linux only.
+    """
+    try:
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return
+    files = {line[line.index("/") :].removesuffix(" (deleted)") for line in lines if "/" in line}
+    for path in files:
+        if name in path.rpartition("/")[2]:
+            _never_unload(path)
+
+
+@cache
+def _never_unload(path: str) -> None:
+    # One that was unloaded in the meantime is none of ours, and is not loaded again for this.
+    with suppress(OSError):
+        ctypes.CDLL(path, mode=os.RTLD_NOW | os.RTLD_NOLOAD | os.RTLD_NODELETE)
 
 
 def elapsed_s() -> float:

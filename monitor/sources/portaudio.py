@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from monitor.errors import MissingDependencyError, MissingLibraryError, NoInputError, PermissionDeniedError
-from monitor.host import portaudio_hint, sound_devices_denied
+from monitor.host import keep_loaded, portaudio_hint, sound_devices_denied
 from monitor.sources import LIVE_BLOCK_S
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _LATENCY_S = 0.2
 """Depth of PortAudio's buffer: rides out a busy machine. Its `high` (0.03 s) is less than one block."""
 _STEREO = 2
+_ALSA_PLUGINS = "libasound_module_"
+"""In the file names of ALSA's plug-ins, which come and go with PortAudio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ def rescan() -> None:
         MissingDependencyError, MissingLibraryError, NoInputError: as `load_sounddevice`.
     """
     sounddevice = load_sounddevice()
+    # Debian's plug-in for surround sound loads sixty video libraries, which lose 13 kB at each turn.
+    keep_loaded(_ALSA_PLUGINS)
     try:
         # Private, yet the only way sounddevice has; a count above zero tells that PortAudio runs.
         if sounddevice._initialized:  # noqa: SLF001
