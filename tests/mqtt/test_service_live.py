@@ -248,3 +248,34 @@ def test_a_sound_server_that_stops_for_a_while_brings_no_old_audio(broker, frail
         assert end >= start
         assert end < stopped_at + 1.0 or start > resumed_at - 1.0
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_another_microphone_while_the_sound_server_hangs_pulls_nothing_from_under_the_old_one(
+    broker,
+    frail_pulse,  # noqa: F811
+    wav,
+):
+    """The microphone before it still hangs in PortAudio, which must not be ended to look for devices."""
+    witness = broker.watch(f"{BASE}/#")
+    quick = "[audio]\nstall_s = 1\n"
+    with Monitor(environment=environment(broker, frail_pulse), config=quick) as monitor:
+        listening(witness, timeout_s=20)
+        frail_pulse.suspend()
+        witness.wait_for(f"{BASE}/status", lambda seen: seen.json["state"] == "no_audio", timeout_s=20)
+        monitor.configure(f'{quick}device = "webcam"\n')
+        monitor.reload()
+        monitor.wait_for_log("no input is named 'webcam'")
+        time.sleep(8)  # for attempts at which devices are looked for, and to find one that hangs
+        assert "no audio from 'webcam'" not in monitor.log
+        frail_pulse.resume()
+        time.sleep(2)  # for the old one to come back
+        witness.clear()
+        monitor.configure(f'{quick}device = "pulse"\n')
+        monitor.reload()
+        witness.wait_for(f"{BASE}/status", lambda seen: seen.json["state"] in _HEARING, timeout_s=20)
+        wait_until(lambda: recorders(frail_pulse) == 1)
+        player = frail_pulse.play_in_background(wav)
+        witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "end", timeout_s=20)
+        player.kill()
+        player.wait()
+        assert monitor.end()[0] == 0, monitor.log
