@@ -20,6 +20,8 @@ _TIMESYNC = Path("/run/systemd/timesync")
 _MACHINE_ID_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 """systemd's and D-Bus', machine-id(5)."""
 _MACHINE_ID_DIGITS = 32
+_FEW_DESCRIPTORS = 12
+"""PulseAudio's client holds 8."""
 _MULTICAST_BIT = 1 << 40
 """`uuid.getnode` sets it in a number of its own making, which is another one in each process."""
 
@@ -131,6 +133,28 @@ def sound_devices_denied() -> bool:
     """Whether there are microphones that this user may not open; False where that cannot be seen."""
     devices = list(Path("/dev/snd").glob("pcmC*D*c")) if sys.platform.startswith("linux") else []
     return bool(devices) and not any(os.access(device, os.R_OK | os.W_OK) for device in devices)
+
+
+def tight_limits() -> str:
+    """Which limits of this process a library may run into, for people; empty where nothing is scarce, or to be seen."""
+    if sys.platform == "win32":
+        return ""
+    import resource  # noqa: PLC0415 - only where there is one
+
+    addresses, descriptors = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_NOFILE))
+    found = []
+    if addresses != resource.RLIM_INFINITY:
+        found.append(f"it may use {addresses / 1e6:.0f} MB of addresses (LimitAS)")
+    if descriptors != resource.RLIM_INFINITY and descriptors - _open_descriptors(descriptors) < _FEW_DESCRIPTORS:
+        found.append(f"it may open {descriptors} files (LimitNOFILE)")
+    return " and ".join(found)
+
+
+def _open_descriptors(limit: int) -> int:
+    try:
+        return len(list(Path("/dev/fd").iterdir()))
+    except OSError as error:
+        return limit if error.errno == errno.EMFILE else 0
 
 
 def memory_bytes() -> int | None:

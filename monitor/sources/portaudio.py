@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from monitor.errors import MissingDependencyError, MissingLibraryError, NoInputError, PermissionDeniedError
-from monitor.host import keep_loaded, portaudio_hint, sound_devices_denied
+from monitor.host import keep_loaded, portaudio_hint, sound_devices_denied, tight_limits
 from monitor.sources import LIVE_BLOCK_S
 from monitor.sources.occupancy import Occupancy
 
@@ -61,7 +61,8 @@ def load_sounddevice() -> Any:
     except ImportError as error:
         raise MissingDependencyError("sounddevice", error) from None
     except OSError as error:
-        raise MissingLibraryError(f"the microphone needs the PortAudio library ({error}); {portaudio_hint()}") from None
+        remedy = f"{portaudio_hint()}{_too_little()}"
+        raise MissingLibraryError(f"the microphone needs the PortAudio library ({error}); {remedy}") from None
     except Exception as error:  # noqa: BLE001 - its PortAudioError cannot be named before the import has succeeded
         raise NoInputError(f"PortAudio does not start ({error}); is the sound server running?") from None
     return sounddevice
@@ -206,7 +207,7 @@ class InputStream:
                 return self._start()
             except self._sounddevice.PortAudioError as refusal:
                 error = refusal
-        raise NoInputError(f"the input '{self.name}' cannot be opened ({_reason(error)}); is it in use?")
+        raise NoInputError(f"the input '{self.name}' cannot be opened ({_reason(error)}); is it in use?{_too_little()}")
 
     def _start(self) -> Any:
         # Blocking reads, not callbacks: cffi callbacks need memory that is writable and executable, which a
@@ -244,7 +245,13 @@ def _default_index(sounddevice: Any) -> int:
 def _no_device() -> NoInputError | PermissionDeniedError:
     if sound_devices_denied():
         return PermissionDeniedError("this user may not open the microphones in /dev/snd; add it to the group 'audio'")
-    return NoInputError("no audio input found; plug a microphone in, or start the sound server")
+    return NoInputError(f"no audio input found; plug a microphone in, or start the sound server{_too_little()}")
+
+
+def _too_little() -> str:
+    """ALSA, and the search for a library, do not tell that they ran out of something."""
+    limits = tight_limits()
+    return f"; or is too little allowed to this process: {limits}?" if limits else ""
 
 
 def _names(devices: list[InputDevice]) -> str:

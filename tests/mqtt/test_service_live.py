@@ -1,5 +1,6 @@
 """The whole service: a microphone of a real sound server, and a real broker."""
 
+import socket
 import time
 from datetime import datetime
 from itertools import pairwise
@@ -107,6 +108,42 @@ def test_without_a_sound_server_it_waits_and_says_so(broker, frail_pulse):  # no
         frail_pulse.start()
         listening(witness, timeout_s=20)
         assert monitor.process.poll() is None
+
+
+@pytest.mark.parametrize("outage_s", [12, pytest.param(300, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
+def test_without_a_sound_server_it_is_ready_and_tries_again_without_a_flood(broker, frail_pulse, outage_s):  # noqa: F811
+    frail_pulse.kill()
+    witness = broker.watch(f"{BASE}/#")
+    address = f"{frail_pulse.environment['XDG_RUNTIME_DIR']}/notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(20)
+        with Monitor(environment={**environment(broker, frail_pulse), "NOTIFY_SOCKET": address}) as monitor:
+            assert systemd.recv(4096).startswith(b"READY=1")
+            witness.wait_for(f"{BASE}/status", lambda seen: seen.json["state"] == "no_audio", timeout_s=20)
+            time.sleep(outage_s)
+            witness.publish(f"{BASE}/request/health_check", b"")
+            health = witness.wait_for(f"{BASE}/response/health_check").json["data"]
+            # Waits of 1 s that grow to 30 s.
+            assert max(3, outage_s / 35) <= health["reopens"] <= 5 + outage_s / 5
+            assert monitor.log.count("trying again") == 1
+            assert len(monitor.log.splitlines()) < 10, monitor.log
+            frail_pulse.start()
+            listening(witness, timeout_s=45)
+            assert monitor.end()[0] == 0, monitor.log
+
+
+def test_a_microphone_that_does_not_exist_is_named_with_those_that_do(broker, frail_pulse):  # noqa: F811
+    witness = broker.watch(f"{BASE}/#")
+    with Monitor(environment=environment(broker, frail_pulse), config='[audio]\ndevice = "webcam"\n') as monitor:
+        status = witness.wait_for(f"{BASE}/status", lambda seen: seen.json["state"] == "no_audio", timeout_s=20)
+        assert status.json["reason"] == "no input is named 'webcam'; there are: 'pulse', 'default'"
+        time.sleep(5)  # it goes on trying
+        assert monitor.process.poll() is None
+        assert monitor.log.count("'webcam'") == 1
+        monitor.configure('[audio]\ndevice = "pulse"\n')
+        monitor.reload()
+        assert listening(witness, timeout_s=20).json["device"] == "pulse"
 
 
 def test_a_frozen_broker_costs_no_audio_of_a_microphone(broker, frail_pulse, tmp_path):  # noqa: F811
