@@ -1,9 +1,12 @@
 """The whole service: a microphone of a real sound server, and a real broker."""
 
+import os
 import socket
+import sys
 import time
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -144,6 +147,31 @@ def test_a_microphone_that_does_not_exist_is_named_with_those_that_do(broker, fr
         monitor.configure('[audio]\ndevice = "pulse"\n')
         monitor.reload()
         assert listening(witness, timeout_s=20).json["device"] == "pulse"
+
+
+def processor_s(pid):
+    """Processor time of a process so far."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.parametrize("seconds", [10, pytest.param(600, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
+def test_digital_silence_is_no_event_and_costs_next_to_nothing(broker, frail_pulse, seconds):  # noqa: F811
+    witness = broker.watch(f"{BASE}/#")
+    with Monitor(environment=environment(broker, frail_pulse)) as monitor:
+        listening(witness, timeout_s=20)
+        time.sleep(2)
+        before_s, started_s = processor_s(monitor.process.pid), time.monotonic()
+        time.sleep(seconds)
+        busy = (processor_s(monitor.process.pid) - before_s) / (time.monotonic() - started_s)
+        # Measured: 0.013 of a core.
+        assert busy < 0.1
+        witness.publish(f"{BASE}/request/health_check", b"")
+        health = witness.wait_for(f"{BASE}/response/health_check").json["data"]
+        assert health["state"] in _HEARING
+        assert health["events"] == 0
+        assert not witness.of(f"{BASE}/event")
 
 
 def test_a_frozen_broker_costs_no_audio_of_a_microphone(broker, frail_pulse, tmp_path):  # noqa: F811
