@@ -9,6 +9,8 @@ import socket
 import sys
 import time
 import uuid
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 _TIME_ERROR = 5
@@ -18,6 +20,8 @@ _TIMESYNC = Path("/run/systemd/timesync")
 _MACHINE_ID_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 """systemd's and D-Bus', machine-id(5)."""
 _MACHINE_ID_DIGITS = 32
+_FEW_DESCRIPTORS = 12
+"""PulseAudio's client holds 8."""
 _MULTICAST_BIT = 1 << 40
 """`uuid.getnode` sets it in a number of its own making, which is another one in each process."""
 
@@ -91,6 +95,28 @@ def portaudio_hint() -> str:
     return f"reinstall the Python package: {sys.executable} -m pip install --force-reinstall sounddevice"
 
 
+def keep_loaded(name: str) -> None:
+    """Keep every library that is loaded now and has `name` in its file's name until this process ends.
+
+    A library that is unloaded and loaded again loses what its start allocates, and that of all it needs. Linux only.
+    """
+    try:
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return
+    files = {line[line.index("/") :].removesuffix(" (deleted)") for line in lines if "/" in line}
+    for path in files:
+        if name in path.rpartition("/")[2]:
+            _never_unload(path)
+
+
+@cache
+def _never_unload(path: str) -> None:
+    # One that was unloaded in the meantime is none of ours, and is not loaded again for this.
+    with suppress(OSError):
+        ctypes.CDLL(path, mode=os.RTLD_NOW | os.RTLD_NOLOAD | os.RTLD_NODELETE)
+
+
 def elapsed_s() -> float:
     """Seconds on a clock that never jumps, time spent suspended included where the system can tell."""
     if sys.platform.startswith("linux"):
@@ -107,6 +133,28 @@ def sound_devices_denied() -> bool:
     """Whether there are microphones that this user may not open; False where that cannot be seen."""
     devices = list(Path("/dev/snd").glob("pcmC*D*c")) if sys.platform.startswith("linux") else []
     return bool(devices) and not any(os.access(device, os.R_OK | os.W_OK) for device in devices)
+
+
+def tight_limits() -> str:
+    """Which limits of this process a library may run into, for people; empty where nothing is scarce, or to be seen."""
+    if sys.platform == "win32":
+        return ""
+    import resource  # noqa: PLC0415 - only where there is one
+
+    addresses, descriptors = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_NOFILE))
+    found = []
+    if addresses != resource.RLIM_INFINITY:
+        found.append(f"it may use {addresses / 1e6:.0f} MB of addresses (LimitAS)")
+    if descriptors != resource.RLIM_INFINITY and descriptors - _open_descriptors(descriptors) < _FEW_DESCRIPTORS:
+        found.append(f"it may open {descriptors} files (LimitNOFILE)")
+    return " and ".join(found)
+
+
+def _open_descriptors(limit: int) -> int:
+    try:
+        return len(list(Path("/dev/fd").iterdir()))
+    except OSError as error:
+        return limit if error.errno == errno.EMFILE else 0
 
 
 def memory_bytes() -> int | None:

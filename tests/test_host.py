@@ -1,5 +1,6 @@
 """What the operating system is asked for, where it does not answer as usual."""
 
+import subprocess
 import sys
 import uuid
 
@@ -74,3 +75,20 @@ def test_where_the_kernel_may_not_be_asked_timesyncd_tells(monkeypatch, tmp_path
     for name in files or ():
         (tmp_path / "timesync" / name).touch()
     assert host.clock_synced() is wanted
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems have other limits")
+def test_limits_that_are_tight_are_named():
+    program = """
+import resource
+from monitor.host import tight_limits
+resource.setrlimit(resource.RLIMIT_NOFILE, (1000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+print(tight_limits())
+resource.setrlimit(resource.RLIMIT_NOFILE, (10, 1000))
+print(tight_limits())
+resource.setrlimit(resource.RLIMIT_AS, (2_000_000_000, 2_000_000_000))
+print(tight_limits())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    files, addresses = "it may open 10 files (LimitNOFILE)", "it may use 2000 MB of addresses (LimitAS)"
+    assert done.stdout.splitlines() == ["", files, f"{addresses} and {files}"]

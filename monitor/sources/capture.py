@@ -58,6 +58,15 @@ class Deliver(Protocol):
         ...
 
 
+_living: set[Capture] = set()
+"""All captures of this process whose thread runs or hangs."""
+
+
+def left_behind() -> int:
+    """Captures that are not wanted any more and have not ended, those included that a reload left behind."""
+    return sum(capture.is_let_go for capture in tuple(_living))
+
+
 class Capture:
     """Opens an input and delivers its audio until it fails or is not wanted any more."""
 
@@ -77,6 +86,7 @@ class Capture:
 
     def start(self) -> None:
         """Begin, on a thread."""
+        _living.add(self)
         self._thread.start()
 
     def let_go(self) -> None:
@@ -94,7 +104,18 @@ class Capture:
         """Whether its thread runs, or hangs."""
         return self._thread.is_alive()
 
+    @property
+    def is_let_go(self) -> bool:
+        """Whether its audio is not wanted any more."""
+        return self._unwanted.is_set()
+
     def _run(self) -> None:
+        try:
+            self._capture()
+        finally:
+            _living.discard(self)
+
+    def _capture(self) -> None:
         try:
             stream = self.stream = self._open_stream()
         except Exception as error:  # noqa: BLE001 - a thread must not die unheard

@@ -18,9 +18,9 @@ from monitor.limits import HANGING_MAX
 from monitor.logs import kind_of
 from monitor.ring import Ring
 from monitor.sources import BLOCK_S, LIVE_BLOCK_S, MUTED_GAP, SourceStatus, portaudio
-from monitor.sources.capture import Capture, CaptureClock
+from monitor.sources.capture import Capture, CaptureClock, left_behind
 from monitor.sources.command import CommandStream, name_of, words_of
-from monitor.sources.portaudio import InputDevice, InputStream, input_devices
+from monitor.sources.portaudio import InputDevice, input_devices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +124,7 @@ class Microphone:
             reopens=max(self._attempts - 1, 0),
             overflows=self._past_overflows + (capture.overflows if capture is not None else 0),
             lost_samples=self._ring.lost_samples,
-            hanging=sum(hanging.alive for hanging in tuple(self._hanging)),
+            hanging=left_behind(),
             failure=self._failure,
             tended_at_s=self._tended_at_s,
         )
@@ -184,11 +184,10 @@ class Microphone:
 
     def _start(self, now_s: float) -> None:
         self._hanging = [hanging for hanging in self._hanging if hanging.alive]
-        if len(self._hanging) >= HANGING_MAX:
+        if left_behind() >= HANGING_MAX:
             self._failure = self._failure or "the sound system hangs; waiting until it lets go"
             return
-        # PortAudio cannot start again under a stream that hangs: then it must do with the devices it knows.
-        rescan = self._attempts > 0 and not self._hanging
+        rescan = self._attempts > 0
         capture = Capture(lambda: self._open(rescan=rescan), self._rate_hz, self._deliver)
         with self._lock:
             self._capture, self._heard_at_s, self._heard_samples = capture, now_s, 0
@@ -201,10 +200,10 @@ class Microphone:
         if self._settings.command:
             return CommandStream(self._settings.command, self._rate_hz)
         if rescan:
+            # Under a stream that hangs this does nothing: then it must do with the devices that are known.
             portaudio.rescan()
-        device = portaudio.find_device(self._settings.device, input_devices())
-        stream = InputStream(device, self._rate_hz)
-        _log.debug("opened '%s' at %d Hz with %d channels", device.name, stream.rate_hz, stream.channels)
+        stream = portaudio.open_input(self._settings.device, self._rate_hz)
+        _log.debug("opened '%s' at %d Hz with %d channels", stream.name, stream.rate_hz, stream.channels)
         return stream
 
     def _deliver(self, capture: Capture, samples: NDArray[np.int16]) -> bool:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from monitor.errors import MissingDependencyError, MissingLibraryError, NoInputError, PermissionDeniedError
-from monitor.host import portaudio_hint, sound_devices_denied
+from monitor.host import keep_loaded, portaudio_hint, sound_devices_denied, tight_limits
 from monitor.sources import LIVE_BLOCK_S
+from monitor.sources.occupancy import Occupancy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 _LATENCY_S = 0.2
 """Depth of PortAudio's buffer: rides out a busy machine. Its `high` (0.03 s) is less than one block."""
 _STEREO = 2
+_ALSA_PLUGINS = "libasound_module_"
+"""In the file names of ALSA's plug-ins, which come and go with PortAudio."""
+
+_portaudio = Occupancy()
+"""Open streams and calls, those included that hang, whichever microphone they belong to: there is one PortAudio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +61,28 @@ def load_sounddevice() -> Any:
     except ImportError as error:
         raise MissingDependencyError("sounddevice", error) from None
     except OSError as error:
-        raise MissingLibraryError(f"the microphone needs the PortAudio library ({error}); {portaudio_hint()}") from None
+        remedy = f"{portaudio_hint()}{_too_little()}"
+        raise MissingLibraryError(f"the microphone needs the PortAudio library ({error}); {remedy}") from None
     except Exception as error:  # noqa: BLE001 - its PortAudioError cannot be named before the import has succeeded
         raise NoInputError(f"PortAudio does not start ({error}); is the sound server running?") from None
     return sounddevice
 
 
 def rescan() -> None:
-    """Look for devices anew; PortAudio only does so when it starts. No stream may be open or hanging.
-
-    sounddevice turns stderr off while PortAudio starts (about 0.05 s), so that ALSA's complaints are not logged.
+    """Look for devices anew; PortAudio only does so when it starts. While a stream is open or hangs, nothing is done.
 
     Raises:
         MissingDependencyError, MissingLibraryError, NoInputError: as `load_sounddevice`.
     """
+    # Whoever hangs in PortAudio would come back into memory that it has given back.
+    _portaudio.if_empty(_start_again)
+
+
+def _start_again() -> None:
+    """Meanwhile (about 0.05 s) sounddevice turns stderr off, so that ALSA's complaints are not logged."""
     sounddevice = load_sounddevice()
+    # Debian's plug-in for surround sound loads sixty video libraries, which lose 13 kB at each turn.
+    keep_loaded(_ALSA_PLUGINS)
     try:
         # Private, yet the only way sounddevice has; a count above zero tells that PortAudio runs.
         if sounddevice._initialized:  # noqa: SLF001
@@ -95,13 +108,14 @@ def input_devices() -> list[InputDevice]:
     Raises:
         MissingDependencyError, MissingLibraryError, NoInputError: as `load_sounddevice`.
     """
-    sounddevice = load_sounddevice()
-    try:
-        apis = [api["name"] for api in sounddevice.query_hostapis()]
-        default = _default_index(sounddevice)
-        found = list(enumerate(sounddevice.query_devices()))
-    except sounddevice.PortAudioError as error:
-        raise NoInputError(f"PortAudio cannot list its devices ({_reason(error)})") from None
+    with _portaudio.visit():
+        sounddevice = load_sounddevice()
+        try:
+            apis = [api["name"] for api in sounddevice.query_hostapis()]
+            default = _default_index(sounddevice)
+            found = list(enumerate(sounddevice.query_devices()))
+        except sounddevice.PortAudioError as error:
+            raise NoInputError(f"PortAudio cannot list its devices ({_reason(error)})") from None
     return [
         InputDevice(
             index=index,
@@ -139,6 +153,13 @@ def find_device(wanted: str, devices: list[InputDevice]) -> InputDevice:
     return fits[0]
 
 
+def open_input(wanted: str, rate_hz: int) -> InputStream:
+    """Open the device that `find_device` finds among `input_devices`; errors as theirs, and as of `InputStream`."""
+    # One visit: the numbers of devices change when PortAudio starts again.
+    with _portaudio.visit():
+        return InputStream(find_device(wanted, input_devices()), rate_hz)
+
+
 class InputStream:
     """An open input; `read` and `close` belong to the thread that opened it."""
 
@@ -151,15 +172,10 @@ class InputStream:
         self.name = device.name
         self._device = device
         self._sounddevice = load_sounddevice()
-        error: Exception | None = None
-        for self.rate_hz, self.channels in _formats(device, rate_hz):
-            try:
-                self._stream = self._start()
-            except self._sounddevice.PortAudioError as refusal:
-                error = refusal
-            else:
-                return
-        raise NoInputError(f"the input '{self.name}' cannot be opened ({_reason(error)}); is it in use?")
+        with _portaudio.visit():
+            self._stream = self._open(_formats(device, rate_hz))
+            # Until it is closed.
+            _portaudio.enter()
 
     def read(self) -> tuple[NDArray[np.int16], bool]:
         """Wait for the next `LIVE_BLOCK_S` of audio.
@@ -182,6 +198,16 @@ class InputStream:
     def close(self) -> None:
         """Give the device back; hangs while the sound server does."""
         self._stream.close(ignore_errors=True)
+        _portaudio.leave()
+
+    def _open(self, formats: list[tuple[int, int]]) -> Any:
+        error: Exception | None = None
+        for self.rate_hz, self.channels in formats:
+            try:
+                return self._start()
+            except self._sounddevice.PortAudioError as refusal:
+                error = refusal
+        raise NoInputError(f"the input '{self.name}' cannot be opened ({_reason(error)}); is it in use?{_too_little()}")
 
     def _start(self) -> Any:
         # Blocking reads, not callbacks: cffi callbacks need memory that is writable and executable, which a
@@ -219,7 +245,13 @@ def _default_index(sounddevice: Any) -> int:
 def _no_device() -> NoInputError | PermissionDeniedError:
     if sound_devices_denied():
         return PermissionDeniedError("this user may not open the microphones in /dev/snd; add it to the group 'audio'")
-    return NoInputError("no audio input found; plug a microphone in, or start the sound server")
+    return NoInputError(f"no audio input found; plug a microphone in, or start the sound server{_too_little()}")
+
+
+def _too_little() -> str:
+    """ALSA, and the search for a library, do not tell that they ran out of something."""
+    limits = tight_limits()
+    return f"; or is too little allowed to this process: {limits}?" if limits else ""
 
 
 def _names(devices: list[InputDevice]) -> str:

@@ -29,6 +29,21 @@ def refuse(rate_hz: int) -> None:
     portaudio.InputStream._start = picky
 
 
+def pretend_format(rate_hz: int, channels: int) -> None:
+    """Pretend that there is bare hardware, which has this format and no other."""
+    find, start = portaudio.find_device, portaudio.InputStream._start
+
+    def hardware(wanted, devices):
+        return dataclasses.replace(find(wanted, devices), rate_hz=rate_hz, channels=channels)
+
+    def picky(stream):
+        if (stream.rate_hz, stream.channels) != (rate_hz, channels):
+            raise stream._sounddevice.PortAudioError("Invalid sample rate", -9997)
+        return start(stream)
+
+    portaudio.find_device, portaudio.InputStream._start = hardware, picky
+
+
 def break_streams(after_samples: int, wait_s: float) -> None:
     """Pretend that every stream breaks soon after it was opened."""
     read = portaudio.InputStream.read
@@ -50,11 +65,14 @@ def main(
     stall_s=5.0,
     wait_for_device=True,
     refuse_rate_hz=0,
+    only_format=None,
     break_after_samples=0,
     steady_wait_s=1.0,
 ):
     if refuse_rate_hz:
         refuse(refuse_rate_hz)
+    if only_format:
+        pretend_format(*only_format)
     if break_after_samples:
         break_streams(break_after_samples, steady_wait_s)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")

@@ -16,6 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from mqtt.program import speech
+
+from monitor.assembly import load_model, make_pipeline
+from monitor.config import Settings
+from monitor.records import AudioBlock, Estimate
 
 pytestmark = pytest.mark.live
 
@@ -206,6 +211,44 @@ def test_a_format_that_the_device_has_not_is_resampled(pulse, tmp_path):
         listener.end()
     assert listener.blocks[-1]["status"]["rate_hz"] == 44_100
     assert _correlation(listener.samples, chirp)[0] > 0.98
+
+
+def _estimates(samples, model):
+    """What the pipeline makes of audio, int16 at 16 kHz: windows' ends in s and posteriors."""
+    pipeline = make_pipeline(Settings(), model)
+    events = pipeline.push(AudioBlock(samples, 0)) + pipeline.flush()
+    found = [event for event in events if isinstance(event, Estimate)]
+    return [one.end_sample / RATE_HZ for one in found], np.array([one.posteriors for one in found])
+
+
+@pytest.mark.parametrize(
+    ("converts", "rate_hz", "channels"),
+    [("server", 48_000, 2), ("monitor", 44_100, 1), ("monitor", 44_100, 2), ("monitor", 48_000, 2)],
+)
+def test_a_microphone_of_another_format_is_heard_as_one_of_16_khz(frail_pulse, tmp_path, converts, rate_hz, channels):
+    soxr = pytest.importorskip("soxr")
+    clip = speech()[: 6 * RATE_HZ]
+    played = soxr.resample(clip / 32_768, RATE_HZ, rate_hz, quality="VHQ")
+    soundfile.write(tmp_path / "speech.wav", np.repeat(played[:, None], channels, axis=1), rate_hz)
+    frail_pulse.control("unload-module", "module-null-sink")
+    frail_pulse.control("load-module", "module-null-sink", "sink_name=mic", f"rate={rate_hz}", f"channels={channels}")
+    with Listener(frail_pulse, only_format=[rate_hz, channels] if converts == "monitor" else None) as listener:
+        listener.hear(0.5)
+        frail_pulse.play(tmp_path / "speech.wav")
+        listener.hear(1.0)
+        status = listener.blocks[-1]["status"]
+        listener.end()
+    assert (status["rate_hz"], status["channels"]) == ((rate_hz, channels) if converts == "monitor" else (RATE_HZ, 1))
+    match, at = _correlation(listener.samples, clip.astype(float))
+    # The microphone's samples lie up to half a sample beside those of the clip.
+    assert match > 0.95
+    heard = listener.samples[at : at + len(clip)].astype(np.int16)
+    model = load_model(Settings())
+    (times, wanted), (heard_times, found) = _estimates(clip, model), _estimates(heard, model)
+    assert heard_times == pytest.approx(times, abs=0.05)
+    assert found.argmax(axis=1).tolist() == wanted.argmax(axis=1).tolist()
+    # The sound server's own resampler dulls the voice.
+    assert np.abs(found - wanted).max() < (0.01 if converts == "monitor" else 0.15)
 
 
 def test_a_device_that_does_not_exist_is_named_with_those_that_do(pulse):

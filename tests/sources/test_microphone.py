@@ -217,6 +217,36 @@ def test_threads_in_a_hanging_sound_system_do_not_pile_up(system, monkeypatch):
         listener.hear(1_600)
 
 
+def test_a_microphone_that_takes_the_place_of_one_that_hangs_does_not_start_portaudio_again(system):
+    """As a reload does; what hangs would come back into a PortAudio that is gone."""
+    with Listener() as before:
+        before.hear(1_600)
+        system.hang()
+        before.wait(lambda: before.gaps)
+    with Listener(device="webcam") as listener:
+        listener.wait(lambda: listener.microphone.status().reopens >= 3)
+        assert system.n_scans == 0
+        assert listener.microphone.status().hanging >= 1
+        system.resume()
+        listener.wait(lambda: system.n_scans)
+        assert listener.microphone.status().hanging == 0
+    assert not system.scanned_under_open_streams
+
+
+def test_microphones_that_reloads_left_behind_count_together(system, monkeypatch):
+    monkeypatch.setattr(microphone, "HANGING_MAX", 3)
+    system.hang()
+    for n_hanging in (1, 2, 3, 3):
+        with Listener() as listener:
+            listener.wait(lambda n=n_hanging: listener.microphone.status().hanging >= n)
+    with Listener() as listener:
+        listener.wait(lambda: "hangs" in listener.microphone.status().failure)
+        assert listener.microphone.status().hanging == 3
+        assert listener.microphone.status().failure
+        system.resume()
+        listener.hear(1_600)
+
+
 def test_stop_returns_at_once_though_the_sound_system_hangs(system):
     listener = Listener(stall_s=5.0)
     with listener:
