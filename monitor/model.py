@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from monitor.card import probe_signal, read_model_file
-from monitor.errors import MissingDependencyError, ModelError
+from monitor.errors import MissingDependencyError, ModelError, quoted
 from monitor.pipeline.classifier import Answer
 from monitor.pipeline.frames import features_of
 from monitor.pipeline.windows import WindowRule
@@ -153,7 +153,7 @@ def _build(flatbuffer: bytes, threads: int, name: str | None) -> Any:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return quoted(next(iter(str(error).strip().splitlines()), type(error).__name__))
 
 
 def _interpreter_class(name: str | None) -> Any:

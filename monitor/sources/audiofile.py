@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from monitor.errors import BadAudioError, MissingDependencyError, MonitorError, NoInputError, PermissionDeniedError
+from monitor.errors import (
+    BadAudioError,
+    MissingDependencyError,
+    MonitorError,
+    NoInputError,
+    PermissionDeniedError,
+    quoted,
+)
 from monitor.host import libsndfile_path
 from monitor.sources import BLOCK_S, SourceStatus
 from monitor.sources.resample import BlockStream
@@ -178,7 +185,7 @@ def _open(path: Path) -> Any:
         return soundfile.SoundFile(libsndfile_path(path))
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
         # TypeError: the suffix .raw makes soundfile ask for a rate.
-        reason = getattr(error, "error_string", str(error)).strip(" .")
+        reason = quoted(getattr(error, "error_string", error)).strip(" .")
         raise BadAudioError(
             f"{path}: not audio that can be decoded ({reason}), wanted WAV, FLAC, Ogg, MP3 or AIFF; convert it, "
             "or pipe raw audio into --input -"
@@ -196,7 +203,7 @@ def _read(sound: Any, n_frames: int) -> tuple[NDArray[np.float32], str]:
     except soundfile.SoundFileError as error:
         # The count of what was decoded before the failure is lost with the exception; the filled rows tell it.
         n_filled = int(np.isnan(frames[:, 0]).argmax()) if np.isnan(frames[:, 0]).any() else n_frames
-        return frames[:n_filled], str(error) or type(error).__name__
+        return frames[:n_filled], quoted(error) or type(error).__name__
 
 
 def _promised_share(path: Path) -> float:
