@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import stat
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _CARD_MEMBER = "card.json"
 _PROBE_FEATURES_MEMBER = "probe_features.npy"
 _PROBE_POSTERIORS_MEMBER = "probe_posteriors.npy"
-_MAX_FILE_BYTES = 256 * 1024 * 1024
+_MAX_FILE_BYTES = 64 * 1024 * 1024
 _MAX_MEMBER_BYTES = 16 * 1024 * 1024
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """A fixed time stamp: the same model gives the same bytes."""
@@ -240,17 +241,21 @@ def take_apart(content: bytes, path: Path) -> ModelFile:
 def read_content(path: Path) -> bytes:
     """All bytes of a model file; errors as in `read_model_file`."""
     try:
-        if path.is_dir():
-            raise ModelError(f"{path}: a directory; wanted a .tflite file")
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise ModelError(f"{path}: {path.stat().st_size} bytes; a model has at most {_MAX_FILE_BYTES}")
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            # A pipe might never end, nor a device.
+            what = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
+            raise ModelError(f"{path}: {what}; wanted a .tflite file")
+        if found.st_size > _MAX_FILE_BYTES:
+            raise ModelError(f"{path}: {found.st_size} bytes; a model has at most {_MAX_FILE_BYTES}")
         return path.read_bytes()
     except FileNotFoundError:
         raise NoInputError(f"no such model: {path}") from None
     except PermissionError:
         raise PermissionDeniedError(f"{path}: this user may not read it; check its owner and mode") from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        # ValueError: a name with a null character.
+        raise ModelError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:

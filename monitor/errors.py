@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 
-
 _MOST_QUOTED = 200
 
 

@@ -46,6 +46,14 @@ def shipped_model(name: str = SHIPPED_MODELS[0]) -> Path:
     return installed if installed.exists() else Path(__file__).resolve().parent.parent / file
 
 
+def is_shipped(path: Path) -> bool:
+    """Whether `path` leads to the file of one of `SHIPPED_MODELS`; a copy of it does not."""
+    try:
+        return any(path.samefile(shipped_model(name)) for name in SHIPPED_MODELS)
+    except OSError:
+        return False
+
+
 class EmotionModel:
     """A verified model, ready to run: a `Classifier` for the pipeline."""
 

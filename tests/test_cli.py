@@ -501,3 +501,11 @@ def test_no_file_is_written_and_no_connection_opened(tmp_path):
     assert code == 0
     assert set(seen) <= {os.devnull}
     assert done.stdout.count("\n") >= 4
+
+
+def test_a_card_moves_no_cursor(tmp_path):
+    file = read_model_file(shipped_model())
+    card = msgspec.structs.replace(file.card, description="good\x1b[2J\nmodel")
+    write_model_file(tmp_path / "m.tflite", file.flatbuffer, card, file.probe)
+    shown = ser("model", "show", tmp_path / "m.tflite").stdout.decode()
+    assert "good?[2J?model\n" in shown

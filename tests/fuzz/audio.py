@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from fuzz.promise import keep_promise
 
+from fuzz.promise import keep_promise
 from monitor.errors import BadAudioError
 from monitor.sources.audiofile import AudioFile
 

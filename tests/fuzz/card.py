@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from fuzz.promise import keep_promise
 
+from fuzz.promise import keep_promise
 from monitor.card import ModelCard, take_apart
 from monitor.errors import MonitorError
 from monitor.pipeline.features.spec import FeatureSpec

@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 
 from fuzz.promise import keep_promise
-
 from monitor.config import Settings, load_configuration
 from monitor.errors import MonitorError
 from monitor.settings.catalogue import Catalogue

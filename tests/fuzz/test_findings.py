@@ -4,6 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+
 from fuzz import TARGETS
 
 FINDINGS = Path(__file__).parent / "findings"
