@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +17,7 @@ from monitor.analysis import FileResult, analyse
 from monitor.assembly import load_model, make_pipeline
 from monitor.commands.options import settings_of
 from monitor.errors import BadAudioError, MonitorError, NoInputError, PermissionDeniedError
+from monitor.librarynoise import LibraryNoise
 from monitor.logs import set_up_logging
 from monitor.sinks.output import print_line
 from monitor.sources.audiofile import AudioFile
@@ -36,6 +38,11 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     set_up_logging(settings.log.level)
     model = load_model(settings)
+    with LibraryNoise(logging.DEBUG):
+        return _analyse_files(options, settings, model)
+
+
+def _analyse_files(options: argparse.Namespace, settings: Settings, model: EmotionModel) -> int:
     table = _table(options, model.labels)
     exit_code = 0
     with _progress() as progress:
