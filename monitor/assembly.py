@@ -9,7 +9,6 @@ import sys
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitor.card import read_content, take_apart
@@ -19,7 +18,7 @@ from monitor.errors import ConfigError, MonitorError
 from monitor.health import TimedClassifier
 from monitor.limits import limits_of
 from monitor.logs import set_up_logging
-from monitor.model import SHIPPED_MODELS, EmotionModel, is_shipped, shipped_model
+from monitor.model import EmotionModel, is_shipped, model_file
 from monitor.pipeline import GateRule, Pipeline, PipelineRules
 from monitor.pipeline.smoother import DecisionRule
 from monitor.registry import resolve
@@ -29,6 +28,7 @@ from monitor.sinks.stdout import make_stdout_sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from monitor.clock import StreamClock
     from monitor.config import Settings
@@ -44,8 +44,7 @@ log = logging.getLogger(__name__)
 
 def model_path(settings: Settings) -> Path:
     """The model file that the settings name: a path, a shipped one's name, or nothing for the default."""
-    path = settings.model.path or SHIPPED_MODELS[0]
-    return shipped_model(path) if path in SHIPPED_MODELS else Path(path).expanduser()
+    return model_file(settings.model.path)
 
 
 def load_model(settings: Settings, meanwhile: Callable[[], bool] = lambda: True) -> EmotionModel:

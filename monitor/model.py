@@ -46,6 +46,17 @@ def shipped_model(name: str = SHIPPED_MODELS[0]) -> Path:
     return installed if installed.exists() else Path(__file__).resolve().parent.parent / file
 
 
+def model_file(name: str) -> Path:
+    """What `[model] path` names: one of `SHIPPED_MODELS`, the first if empty, else a path, with `~` as in a shell."""
+    if name in ("", *SHIPPED_MODELS):
+        return shipped_model(name or SHIPPED_MODELS[0])
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        # `~nobody`: there is no such user, so it is a name like any other.
+        return Path(name)
+
+
 def is_shipped(path: Path) -> bool:
     """Whether `path` leads to the file of one of `SHIPPED_MODELS`; a copy of it does not."""
     try:
