@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,7 +21,7 @@ from monitor.errors import BadAudioError, MonitorError, NoInputError, Permission
 from monitor.librarynoise import LibraryNoise
 from monitor.logs import set_up_logging
 from monitor.sinks.output import print_line
-from monitor.sources.audiofile import AudioFile
+from monitor.sources.audiofile import AudioFile, prints_complaints
 
 if TYPE_CHECKING:
     import argparse
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     set_up_logging(settings.log.level)
     model = load_model(settings)
-    with LibraryNoise(logging.DEBUG):
+    with LibraryNoise(logging.DEBUG) if any(map(prints_complaints, map(Path, options.files))) else nullcontext():
         return _analyse_files(options, settings, model)
 
 

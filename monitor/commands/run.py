@@ -67,9 +67,10 @@ def _listen(options: argparse.Namespace, configuration: Configuration) -> bool:
 
 def _noise_of(source: str) -> AbstractContextManager[object]:
     """For what libraries print meanwhile: a sound system's words are worth a line, those of a decoder are not."""
-    if source == STDIN:
-        return nullcontext()
-    return LibraryNoise(logging.INFO if source == MICROPHONE else logging.DEBUG)
+    if source == MICROPHONE:
+        return LibraryNoise()
+    is_noisy = source not in (STDIN, DEMO) and resolve("monitor.sources.audiofile:prints_complaints")(Path(source))
+    return LibraryNoise(logging.DEBUG) if is_noisy else nullcontext()
 
 
 class _Reload:

@@ -158,6 +158,19 @@ class AudioFile:
         return f" (its recorder did not finish the header; {rest})" if self._promised == 0 else ""
 
 
+def prints_complaints(path: Path) -> bool:
+    """Whether its decoder, libmpg123, writes to standard error what it finds in a damaged file; False if unreadable."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            begin = file.read(_ID_BYTES)
+    except (OSError, ValueError):
+        return False
+    # MPEG audio begins with a tag or with eleven set bits.
+    return begin.startswith(b"ID3") or (begin[:1] == b"\xff" and begin[1:2] >= b"\xe0")
+
+
 def _check_readable(path: Path) -> None:
     try:
         found = path.stat()
