@@ -82,7 +82,7 @@ class EmotionModel:
         """
         self.card: ModelCard = file.card
         self.identity = file.identity
-        self._interpreter = _build(file.flatbuffer, threads, interpreter)
+        self._interpreter = _build(file, threads, interpreter)
         self._check_tensors()
         self._check_probe(file)
 
@@ -160,14 +160,15 @@ def probe_features(spec: FeatureSpec, window_frames: int) -> NDArray[np.float32]
     return features_of(probe_signal(spec, window_frames), spec).astype(np.float32)
 
 
-def _build(flatbuffer: bytes, threads: int, name: str | None) -> Any:
+def _build(file: ModelFile, threads: int, name: str | None) -> Any:
     interpreter_class = _interpreter_class(name)
     try:
         with _quiet_native_stderr():
-            interpreter = interpreter_class(model_content=flatbuffer, num_threads=threads)
+            interpreter = interpreter_class(model_content=file.flatbuffer, num_threads=threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        raise ModelError(f"the interpreter refuses the network: {_first_line(error)}; export the model again") from None
+        reason = f"the interpreter refuses the network: {_first_line(error)}"
+        raise ModelError(f"model {file.identity}: {reason}; export the model again") from None
     return interpreter
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -26,6 +27,8 @@ _EXECUTIONS = re.compile(r"number_of_executed_units: (\d+)|^Done (\d+) runs", re
 
 def main():
     options = _options()
+    if find_spec("atheris") is None:
+        sys.exit("python -m tests.fuzz needs atheris; install it: pip install -e '.[fuzz]'")
     if options.in_process:
         _fuzz(options.names[0], options.libfuzzer)
     codes = [_run(name, options.minutes) for name in options.names or TARGETS]
