@@ -42,6 +42,8 @@ _CONTAINERS: dict[bytes, tuple[Literal["little", "big"], bytes]] = {
 _ID_BYTES = 4
 _CHUNK_HEADER_BYTES = 8
 _FORM_HEADER_BYTES = 12
+_MOST_CHUNKS = 1000
+"""Before the audio; zeros look like empty chunks, and a gigabyte of them would take minutes."""
 _UNKNOWN_BYTES = 0x7FFF0000
 """Programs that write into a pipe cannot know the length and declare about 2 or 4 GiB."""
 _UNKNOWN_FRAMES = 1 << 62
@@ -73,8 +75,8 @@ class AudioFile:
         self._realtime = realtime
         self._stopped = threading.Event()
         _check_readable(self._path)
-        self._promised = _promised_share(self._path)
         self._sound = _open(self._path)
+        self._promised = _promised_share(self._path)
         try:
             self._stream = BlockStream(self._sound.samplerate, self._sound.channels, rate_hz)
         except BadAudioError as error:
@@ -230,7 +232,9 @@ def _promised_share(path: Path) -> float:
             return 1.0
         order, audio_chunk = _CONTAINERS[form[:_ID_BYTES]]
         size = path.stat().st_size
-        while len(header := file.read(_CHUNK_HEADER_BYTES)) == _CHUNK_HEADER_BYTES:
+        for _ in range(_MOST_CHUNKS):
+            if len(header := file.read(_CHUNK_HEADER_BYTES)) < _CHUNK_HEADER_BYTES:
+                break
             declared, there = int.from_bytes(header[_ID_BYTES:], order), size - file.tell()
             if header[:_ID_BYTES] == audio_chunk:
                 form_bytes = int.from_bytes(form[_ID_BYTES:_CHUNK_HEADER_BYTES], order) + _CHUNK_HEADER_BYTES
