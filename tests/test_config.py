@@ -490,6 +490,15 @@ def inline(value):
     return f"[{', '.join(map(inline, value))}]" if isinstance(value, list) else literal(value)
 
 
+@QUIET
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+@example("\x1b[2J\x7f\x85\u2028\u202e\U000e0001ü")
+def test_any_text_is_written_as_toml_that_moves_no_cursor(text):
+    line = literal(text)
+    assert line.isprintable()
+    assert tomllib.loads(f"a = {line}") == {"a": text}
+
+
 def loads_or_says_why(path, environment=None):
     message = ""
     try:
