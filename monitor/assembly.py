@@ -9,16 +9,16 @@ import sys
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from monitor.card import read_content, take_apart
 from monitor.clock import LiveClock, RecordingClock
 from monitor.daemon import Hearing
 from monitor.errors import ConfigError, MonitorError
 from monitor.health import TimedClassifier
 from monitor.limits import limits_of
 from monitor.logs import set_up_logging
-from monitor.model import SHIPPED_MODELS, EmotionModel, shipped_model
+from monitor.model import EmotionModel, is_shipped, model_file
 from monitor.pipeline import GateRule, Pipeline, PipelineRules
 from monitor.pipeline.smoother import DecisionRule
 from monitor.registry import resolve
@@ -28,6 +28,7 @@ from monitor.sinks.stdout import make_stdout_sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from monitor.clock import StreamClock
     from monitor.config import Settings
@@ -43,13 +44,26 @@ log = logging.getLogger(__name__)
 
 def model_path(settings: Settings) -> Path:
     """The model file that the settings name: a path, a shipped one's name, or nothing for the default."""
-    path = settings.model.path or SHIPPED_MODELS[0]
-    return shipped_model(path) if path in SHIPPED_MODELS else Path(path).expanduser()
+    return model_file(settings.model.path)
 
 
-def load_model(settings: Settings) -> EmotionModel:
-    """Load and verify the model; errors as in `EmotionModel.load`."""
-    return EmotionModel.load(model_path(settings), settings.model.threads)
+def load_model(settings: Settings, meanwhile: Callable[[], bool] = lambda: True) -> EmotionModel:
+    """Load and verify the model; one that did not come with the program is tried in a process of its own before.
+
+    Args:
+        settings: name it.
+        meanwhile: called ten times a second while it is tried; False gives up.
+
+    Raises:
+        ModelError, NoInputError, PermissionDeniedError: as `EmotionModel.load` and `try_model`.
+    """
+    path, threads = model_path(settings), settings.model.threads
+    content = read_content(path)
+    file = take_apart(content, path)
+    if not is_shipped(path):
+        # Imported here: the shipped model needs no such thing.
+        resolve("monitor.modeltrial:try_model")(content, path, threads, meanwhile=meanwhile)
+    return EmotionModel(file, threads)
 
 
 def make_pipeline(settings: Settings, model: Classifier, *, limit_events: bool = True) -> Pipeline:
@@ -123,7 +137,7 @@ class Assembly:
         before, hearing = self.settings, daemon.hearing
         stamp = _stamp(model_path(settings))
         new_model = settings.model != before.model or stamp != self._model_stamp
-        model = load_model(settings) if new_model else self._model
+        model = load_model(settings, daemon.meanwhile) if new_model else self._model
         source = self._source_for(settings, model, hearing.source)
         if settings.mqtt.enabled:
             _check_access(settings)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import stat
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,7 +18,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from monitor.errors import ModelError, NoInputError, PermissionDeniedError
+from monitor.errors import ModelError, NoInputError, PermissionDeniedError, quoted
 from monitor.pipeline.features.spec import FeatureSpec
 from monitor.pipeline.gate import VAD_FRAME_MS, VAD_RATES_HZ
 
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 _CARD_MEMBER = "card.json"
 _PROBE_FEATURES_MEMBER = "probe_features.npy"
 _PROBE_POSTERIORS_MEMBER = "probe_posteriors.npy"
-_MAX_FILE_BYTES = 256 * 1024 * 1024
+_MAX_FILE_BYTES = 64 * 1024 * 1024
 _MAX_MEMBER_BYTES = 16 * 1024 * 1024
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """A fixed time stamp: the same model gives the same bytes."""
 
-Label = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9_\-]+$")]
+Label = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9_\-]+\Z")]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Count = Annotated[int, Meta(gt=0, le=100_000)]
 UnitInterval = Annotated[float, Meta(ge=-1, le=1)]
 
@@ -94,7 +96,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     min_speech_s: Annotated[float, Meta(ge=0, le=60)]
     min_final_speech_s: Annotated[float, Meta(ge=0, le=60)]
     quantisation: Literal["float32", "float16", "dynamic", "int8"]
-    tflite_sha256: str
+    tflite_sha256: Digest
     posterior_tolerance: Annotated[float, Meta(gt=0, le=0.1)] = 1e-3
     affect: dict[str, tuple[UnitInterval, UnitInterval]] = {}
     description: str = ""
@@ -112,8 +114,8 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         """Refuse what the daemon could not run and labels that no event could carry.
 
         Raises:
-            ValueError: a rate or hop that the gate does not know, doubled or reserved labels, or affect for labels
-                that are not there.
+            ValueError: a rate or hop that the gate does not know, doubled or reserved labels, affect for labels that
+                are not there, or a name that cannot be printed.
         """
         rate_hz = self.features.rate_hz
         hop_ms = 1000 * self.hop_frames * self.features.hop_samples / rate_hz
@@ -121,6 +123,8 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             raise ValueError(f"rate_hz is {rate_hz}, the voice-activity gate wants one of {VAD_RATES_HZ}")
         if hop_ms < VAD_FRAME_MS:
             raise ValueError(f"windows every {hop_ms:g} ms, the gate decides every {VAD_FRAME_MS} ms: wanted no fewer")
+        if not self.name.isprintable():
+            raise ValueError(f"name is {self.name!r}, wanted printable characters")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels are doubled: {', '.join(self.labels)}")
         if reserved := {"uncertain", "none"} & set(self.labels):
@@ -200,7 +204,15 @@ def read_model_file(path: Path) -> ModelFile:
         PermissionDeniedError: this user may not read it.
         ModelError: it is damaged, or has no card inside, or the card is not valid.
     """
-    content = _read(path)
+    return take_apart(read_content(path), path)
+
+
+def take_apart(content: bytes, path: Path) -> ModelFile:
+    """The parts of a model file, from its `content`; `path` is what errors call it.
+
+    Raises:
+        ModelError: as in `read_model_file`.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             offset = min((info.header_offset for info in archive.infolist()), default=0)
@@ -210,9 +222,9 @@ def read_model_file(path: Path) -> ModelFile:
                 _load_npy(_member(archive, _PROBE_POSTERIORS_MEMBER)).astype(np.float64),
             )
     except KeyError as error:
-        raise ModelError(f"{path}: {error.args[0]}; export the model again with ser-train") from None
+        raise ModelError(f"{path}: {quoted(error.args[0])}; export the model again with ser-train") from None
     except Exception as error:  # noqa: BLE001 - a damaged file provokes anything in zipfile, zlib and the decoders
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = quoted(error) or type(error).__name__
         raise ModelError(
             f"{path}: no readable model card inside ({reason}); wanted a .tflite exported by ser-train"
         ) from None
@@ -226,19 +238,24 @@ def read_model_file(path: Path) -> ModelFile:
     return ModelFile(flatbuffer, card, probe, hashlib.sha256(content).hexdigest())
 
 
-def _read(path: Path) -> bytes:
+def read_content(path: Path) -> bytes:
+    """All bytes of a model file; errors as in `read_model_file`."""
     try:
-        if path.is_dir():
-            raise ModelError(f"{path}: a directory; wanted a .tflite file")
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise ModelError(f"{path}: {path.stat().st_size} bytes; a model has at most {_MAX_FILE_BYTES}")
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            # A pipe might never end, nor a device.
+            what = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
+            raise ModelError(f"{path}: {what}; wanted a .tflite file")
+        if found.st_size > _MAX_FILE_BYTES:
+            raise ModelError(f"{path}: {found.st_size} bytes; a model has at most {_MAX_FILE_BYTES}")
         return path.read_bytes()
     except FileNotFoundError:
         raise NoInputError(f"no such model: {path}") from None
     except PermissionError:
         raise PermissionDeniedError(f"{path}: this user may not read it; check its owner and mode") from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        # ValueError: a name with a null character.
+        raise ModelError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.metadata import version
 
 from monitor.checkup import CHECKS
-from monitor.errors import MissingDependencyError, MonitorError
+from monitor.errors import MissingDependencyError, MonitorError, quoted
 from monitor.logs import journal_prefix
 
 # BLAS threads double the CPU time of our small matrix products; read when numpy is imported, which is later.
@@ -84,7 +84,7 @@ def _explain(error: Exception) -> tuple[str, int]:
         error = MissingDependencyError(_PIP_NAMES.get(package, package) or "?", error)
     if isinstance(error, MonitorError):
         return str(error), error.exit_code
-    return f"internal error: {type(error).__name__}: {error}", _INTERNAL
+    return f"internal error: {type(error).__name__}: {quoted(error)}", _INTERNAL
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

@@ -19,6 +19,7 @@ from monitor.settings.environment import read_environment
 from monitor.settings.file import find_file, read_file
 from monitor.settings.flags import Flag, flags_of, read_flags
 from monitor.settings.found import DEFAULT, Found, KeyPath, Origin
+from monitor.settings.literal import shown
 from monitor.settings.secret import Secret
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class AudioSettings(Table, frozen=True):
             ValueError: naming them.
         """
         if self.device and self.command:
-            raise ValueError(f"device is {self.device!r} and command is given too; wanted one of them")
+            raise ValueError(f"device is {shown(self.device)} and command is given too; wanted one of them")
 
 
 class VadSettings(Table, frozen=True):

@@ -128,6 +128,8 @@ class Daemon:
         """Until the source ends, somebody asks for the end, or only an end helps."""
         try:
             while not (self._stop_asked or self._over.wait(_LOOK_S)):
+                if self._reload_asked:
+                    self._read_again()
                 self._look()
         except StuckError as error:
             self._failure = error
@@ -206,10 +208,17 @@ class Daemon:
         actions = {"SIGTERM": on_stop, "SIGINT": on_stop, "SIGHUP": on_stop if self._reload is None else on_reload}
         return {getattr(signal, name): action for name, action in actions.items() if hasattr(signal, name)}
 
+    def meanwhile(self) -> bool:
+        """For whoever keeps the main thread waiting, ten times a second: look as ever; False: the end was asked for.
+
+        Raises:
+            StuckError: as at any look.
+        """
+        self._look()
+        return not (self._stop_asked or self._over.is_set())
+
     def _look(self) -> None:
         """Once in a tenth of a second, in the main thread."""
-        if self._reload_asked:
-            self._read_again()
         hearing = self._hearing
         p95_ms = hearing.timing.p95_ms() if hearing.timing is not None else None
         status = self._watch.look(

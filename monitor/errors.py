@@ -7,6 +7,17 @@ from __future__ import annotations
 
 import sys
 
+_MOST_QUOTED = 200
+
+
+def quoted(reason: object) -> str:
+    """What a library says of something from outside, fit for an error: on one line, at most 200 characters.
+
+    It may repeat whatever it has met: a whole file, or what moves a terminal's cursor.
+    """
+    text = "".join(letter if letter.isprintable() else "?" for letter in " ".join(str(reason).split()))
+    return text if len(text) <= _MOST_QUOTED else f"{text[:_MOST_QUOTED]}…"
+
 
 class MonitorError(Exception):
     """An error the user can act on; `exit_code` is the process' exit status."""

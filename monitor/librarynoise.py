@@ -1,6 +1,7 @@
 """What C libraries write to standard error past everybody: caught, and said once instead of at every attempt.
 
 PortAudio and ALSA print up to nine lines each time that a microphone cannot be opened, which is tried for days.
+Decoders print what they find in a damaged recording, of which our own error tells already.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ class LibraryNoise:
     A crash is still told: Python's own account of one goes past the descriptor.
     """
 
-    def __init__(self) -> None:
-        """Nothing is caught yet."""
+    def __init__(self, level: int = logging.INFO) -> None:
+        """Nothing is caught yet; what is news is said at `level`, all else at debug."""
+        self._level = level
         self._original: int | None = None
         self._said_s: dict[str, float] = {}
         self._minute_s, self._n_lines = float("-inf"), 0
@@ -106,4 +108,4 @@ class LibraryNoise:
                 if len(self._said_s) >= _MOST_KINDS:
                     self._said_s.clear()
                 self._said_s[kind] = now_s
-            _log.log(logging.INFO if is_news else logging.DEBUG, "a library says: %s", text)
+            _log.log(self._level if is_news else logging.DEBUG, "a library says: %s", text)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from monitor.card import probe_signal, read_model_file
-from monitor.errors import MissingDependencyError, ModelError
+from monitor.errors import MissingDependencyError, ModelError, quoted
 from monitor.pipeline.classifier import Answer
 from monitor.pipeline.frames import features_of
 from monitor.pipeline.windows import WindowRule
@@ -46,6 +46,25 @@ def shipped_model(name: str = SHIPPED_MODELS[0]) -> Path:
     return installed if installed.exists() else Path(__file__).resolve().parent.parent / file
 
 
+def model_file(name: str) -> Path:
+    """What `[model] path` names: one of `SHIPPED_MODELS`, the first if empty, else a path, with `~` as in a shell."""
+    if name in ("", *SHIPPED_MODELS):
+        return shipped_model(name or SHIPPED_MODELS[0])
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        # `~nobody`: there is no such user, so it is a name like any other.
+        return Path(name)
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether `path` leads to the file of one of `SHIPPED_MODELS`; a copy of it does not."""
+    try:
+        return any(path.samefile(shipped_model(name)) for name in SHIPPED_MODELS)
+    except OSError:
+        return False
+
+
 class EmotionModel:
     """A verified model, ready to run: a `Classifier` for the pipeline."""
 
@@ -63,7 +82,7 @@ class EmotionModel:
         """
         self.card: ModelCard = file.card
         self.identity = file.identity
-        self._interpreter = _build(file.flatbuffer, threads, interpreter)
+        self._interpreter = _build(file, threads, interpreter)
         self._check_tensors()
         self._check_probe(file)
 
@@ -141,19 +160,20 @@ def probe_features(spec: FeatureSpec, window_frames: int) -> NDArray[np.float32]
     return features_of(probe_signal(spec, window_frames), spec).astype(np.float32)
 
 
-def _build(flatbuffer: bytes, threads: int, name: str | None) -> Any:
+def _build(file: ModelFile, threads: int, name: str | None) -> Any:
     interpreter_class = _interpreter_class(name)
     try:
         with _quiet_native_stderr():
-            interpreter = interpreter_class(model_content=flatbuffer, num_threads=threads)
+            interpreter = interpreter_class(model_content=file.flatbuffer, num_threads=threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        raise ModelError(f"the interpreter refuses the network: {_first_line(error)}; export the model again") from None
+        reason = f"the interpreter refuses the network: {_first_line(error)}"
+        raise ModelError(f"model {file.identity}: {reason}; export the model again") from None
     return interpreter
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return quoted(next(iter(str(error).strip().splitlines()), type(error).__name__))
 
 
 def _interpreter_class(name: str | None) -> Any:

@@ -279,7 +279,7 @@ def test_a_model_file_of_that_name_in_this_folder_is_named_by_its_path(tmp_path)
     assert "gender-emotion: " in one_line(done)
 
 
-@pytest.mark.parametrize("module", ["webrtcvad", "soundfile", "python_speech_features", "soxr"])
+@pytest.mark.parametrize("module", ["webrtcvad", "soundfile", "python_speech_features", "scipy", "soxr"])
 def test_a_missing_dependency_is_78_and_named(tmp_path, module):
     (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('gone', name={module!r})\n")
     samples, _ = soundfile.read(clip_path(), dtype="int16")
@@ -501,3 +501,11 @@ def test_no_file_is_written_and_no_connection_opened(tmp_path):
     assert code == 0
     assert set(seen) <= {os.devnull}
     assert done.stdout.count("\n") >= 4
+
+
+def test_a_card_moves_no_cursor(tmp_path):
+    file = read_model_file(shipped_model())
+    card = msgspec.structs.replace(file.card, description="good\x1b[2J\nmodel")
+    write_model_file(tmp_path / "m.tflite", file.flatbuffer, card, file.probe)
+    shown = ser("model", "show", tmp_path / "m.tflite").stdout.decode()
+    assert "good?[2J?model\n" in shown

@@ -14,6 +14,7 @@ import pytest
 from monitor.cli import main
 from monitor.config import Settings, load_settings
 from monitor.errors import RefusedError
+from monitor.model import shipped_model
 from monitor.settings import docstrings
 
 ROOT = Path(__file__).parent.parent
@@ -132,6 +133,22 @@ def test_check_looks_at_the_files_that_a_start_reads(ser, tmp_path):
         )
         path.write_text(f"[mqtt]\nenabled = false\n{lines}")
         assert ser("check", path)[0] == 0
+
+
+def test_check_looks_at_the_model(ser, tmp_path):
+    path, model = tmp_path / "config.toml", tmp_path / "model.tflite"
+    path.write_text(f'\n[model]\npath = "{model}"\n')
+    assert ser("check", path) == (66, "", f"ser-monitor: error: {path}:3: [model] path: no such model: {model}\n")
+    model.write_bytes(b"nothing of the kind")
+    code, _, err = ser("check", path)
+    assert code == 78
+    assert err.startswith(f"ser-monitor: error: {path}:3: [model] path: {model}: no readable model card inside")
+    for name in (shipped_model(), "gender-emotion", ""):
+        path.write_text(f'[model]\npath = "{name}"\n')
+        assert ser("check", path)[0] == 0
+    path.write_text('[model]\npath = "~nobody-has-this-name/model.tflite"\n')
+    code, _, err = ser("check", path)
+    assert (code, err.count("\n")) == (66, 1)
 
 
 def test_check_lets_pass_what_only_the_service_can_see(ser, tmp_path):

@@ -17,9 +17,10 @@ POSTERIORS = """
 import json, sys
 import soundfile
 from monitor.demo import clip_path
-from monitor.model import EmotionModel, shipped_model
+from monitor.model import EmotionModel, is_shipped, shipped_model
 from monitor.pipeline import Pipeline
 from monitor.records import AudioBlock, Estimate
+assert is_shipped(shipped_model())  # so it is loaded without being tried in a process of its own
 model = EmotionModel.load(shipped_model())
 samples, _ = soundfile.read(clip_path(), dtype="int16")
 pipeline = Pipeline(model)

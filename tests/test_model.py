@@ -1,9 +1,11 @@
 """The model file: four locks, and what happens when each is forced."""
 
+import os
 import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -238,3 +240,41 @@ def test_malformed_members_are_refused(shipped, tmp_path, member, content):
 def test_a_card_the_gate_cannot_follow_is_refused(shipped, changes, reason):
     with pytest.raises(ValueError, match=reason):
         msgspec.structs.replace(shipped.card, **changes)
+
+
+def test_a_huge_file_is_refused_unread(tmp_path):
+    path = tmp_path / "huge.tflite"
+    with path.open("wb") as file:
+        file.truncate(10**12)  # sparse: it takes no room
+    with pytest.raises(ModelError, match="1000000000000 bytes; a model has at most"):
+        read_model_file(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.timeout(20)
+def test_what_has_no_end_is_refused_unread(tmp_path):
+    pipe = tmp_path / "pipe.tflite"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(ModelError, match="not a regular file"):
+            read_model_file(path)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "a\u2028"])
+def test_a_name_that_would_tear_a_line_is_refused(shipped, name):
+    with pytest.raises(ValueError, match="wanted printable characters"):
+        msgspec.structs.replace(shipped.card, name=name)
+
+
+@pytest.mark.parametrize(("member", "value"), [("labels", ["angry\n", "b"]), ("tflite_sha256", "0" * 63 + "\n")])
+def test_a_line_end_in_a_card_is_refused(shipped, member, value):
+    tree = msgspec.to_builtins(shipped.card) | {member: value, "affect": {}}
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(tree, type(shipped.card))
+
+
+def test_a_refusal_quotes_little_of_the_file(shipped, tmp_path):
+    content = b'{"schema": 1, "' + b"x" * 1_000_000 + b'": 1}'
+    with pytest.raises(ModelError) as caught:
+        read_model_file(altered(shipped, tmp_path, "card.json", content))
+    assert len(str(caught.value)) < 500

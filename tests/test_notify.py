@@ -1,6 +1,7 @@
 """What systemd is told, by a socket of our own in its place."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from monitor import watch
 from monitor.demo import clip_path
 from monitor.errors import StuckError
 from monitor.health import Health
+from monitor.model import shipped_model
 from monitor.notify import Notifier
 from monitor.sources import SourceStatus
 from monitor.watch import Watch
@@ -98,6 +100,33 @@ def test_ready_status_reload_watchdog_and_stop(ear, monitor):
         monitor.send_signal(signal.SIGTERM)
         ear.wait_for("STOPPING=1")
         assert monitor.wait(5) == 0
+    finally:
+        stop.set()
+
+
+@pytest.fixture
+def hanging_trial(tmp_path, monkeypatch):
+    """The process in which a foreign model is tried never comes to it."""
+    hang = "import sys, time\nif 'monitor.modeltrial' in sys.orig_argv:\n    time.sleep(600)\n"
+    (tmp_path / "sitecustomize.py").write_text(hang)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")])))
+
+
+def test_pings_go_on_while_a_model_is_tried_and_the_end_does_not_wait_for_it(hanging_trial, ear, monitor, tmp_path):
+    stop = threading.Event()
+    threading.Thread(target=feed, args=(monitor, stop), daemon=True).start()
+    try:
+        ear.wait_for("READY=1")
+        shutil.copy(shipped_model(), tmp_path / "foreign.tflite")
+        monitor.config.write_text(f"[model]\npath = '{tmp_path}/foreign.tflite'\n")
+        monitor.send_signal(signal.SIGHUP)
+        ear.wait_for("RELOADING=1")
+        before = len(ear.said("WATCHDOG=1"))
+        ear.wait_for("WATCHDOG=1", count=before + 8)  # at 2 a second, twice as long as the watchdog's patience
+        assert len(ear.said("READY=1")) == 1
+        monitor.send_signal(signal.SIGTERM)
+        assert monitor.wait(5) == 0
+        assert b"given up" in monitor.stderr.read()
     finally:
         stop.set()
 

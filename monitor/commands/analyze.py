@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,9 +18,10 @@ from monitor.analysis import FileResult, analyse
 from monitor.assembly import load_model, make_pipeline
 from monitor.commands.options import settings_of
 from monitor.errors import BadAudioError, MonitorError, NoInputError, PermissionDeniedError
+from monitor.librarynoise import LibraryNoise
 from monitor.logs import set_up_logging
 from monitor.sinks.output import print_line
-from monitor.sources.audiofile import AudioFile
+from monitor.sources.audiofile import AudioFile, prints_complaints
 
 if TYPE_CHECKING:
     import argparse
@@ -36,6 +39,11 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     set_up_logging(settings.log.level)
     model = load_model(settings)
+    with LibraryNoise(logging.DEBUG) if any(map(prints_complaints, map(Path, options.files))) else nullcontext():
+        return _analyse_files(options, settings, model)
+
+
+def _analyse_files(options: argparse.Namespace, settings: Settings, model: EmotionModel) -> int:
     table = _table(options, model.labels)
     exit_code = 0
     with _progress() as progress:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.commands.options import configuration_of, path_of
 from monitor.config import Secret, Settings
-from monitor.errors import ConfigError, OutputFailedError, PermissionDeniedError, UsageError
+from monitor.errors import ConfigError, ModelError, NoInputError, OutputFailedError, PermissionDeniedError, UsageError
 from monitor.host import config_paths
 from monitor.mqtt import access
+from monitor.registry import resolve
 from monitor.settings.catalogue import Catalogue
 from monitor.settings.document import commented_file
 from monitor.settings.found import Origin
@@ -34,6 +35,8 @@ _LENT = "/run/credentials/"
 """Below are files that systemd lends to a service while it runs, and to nobody else."""
 _KEY = re.compile(r"\[([\w.]+)\] (\w+)")
 """As errors name a setting: `[mqtt] password_file`."""
+_FAULTS = (ConfigError, ModelError, NoInputError, PermissionDeniedError)
+"""Of the files that settings name."""
 _PASSWORD = ("mqtt", "password")
 _COMMAND = ("audio", "command")
 
@@ -42,8 +45,8 @@ def run(options: argparse.Namespace) -> int:
     """Do what `options.action` says.
 
     Raises:
-        ConfigError: the settings are refused, or `check`: a file that they name.
-        NoInputError: the file that was named does not exist.
+        ConfigError, ModelError: the settings are refused, or `check`: a file that they name.
+        NoInputError: the file that was named, or `check`: the model, does not exist.
         OutputFailedError: the new file cannot be written.
         PermissionDeniedError: a file must not be read or written.
         RefusedError: the program was installed without its source.
@@ -68,7 +71,8 @@ def _check(configuration: Configuration, _options: argparse.Namespace) -> str:
         _check_access(configuration.settings.mqtt)
         if command := configuration.settings.audio.command:
             words_of(command)
-    except (ConfigError, PermissionDeniedError) as error:
+        _check_model(configuration.settings.model.path)
+    except _FAULTS as error:
         raise type(error)(_placed(str(error), configuration)) from None
     return f"{_file(configuration)}: ok"
 
@@ -79,6 +83,21 @@ def _check_access(mqtt: MqttSettings) -> None:
         access.read_password(mqtt)
     if mqtt.enabled and not any(file.startswith(_LENT) for file in (tls.ca_file, tls.cert_file, tls.key_file)):
         access.ssl_context(mqtt)
+
+
+def _check_model(name: str) -> None:
+    """Whether the file is there and whole; what is shipped is, and nothing is run.
+
+    Raises:
+        ModelError, NoInputError, PermissionDeniedError: naming the setting.
+    """
+    if not name:
+        return
+    try:
+        # Imported here: without a file of one's own, no numbers are needed.
+        resolve("monitor.card:read_model_file")(resolve("monitor.model:model_file")(name))
+    except _FAULTS as error:
+        raise type(error)(f"[model] path: {error}") from None
 
 
 def _placed(message: str, configuration: Configuration) -> str:

@@ -37,8 +37,13 @@ def run(options: argparse.Namespace) -> int:
         print_line(json.dumps(msgspec.to_builtins(file.card), ensure_ascii=False, indent=1))
     else:
         print_line(f"{path}\n{file.identity}, {path.stat().st_size} bytes, {file.card.quantisation}")
-        print_line("\n".join(_lines(file.card)))
+        print_line("\n".join(map(_visible, _lines(file.card))))
     return 0
+
+
+def _visible(line: str) -> str:
+    """Without what would move a terminal's cursor: whoever made the file chose the words."""
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _lines(card: ModelCard) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from contextlib import nullcontext
@@ -21,6 +22,7 @@ from monitor.sources import SOURCES
 
 if TYPE_CHECKING:
     import argparse
+    from contextlib import AbstractContextManager
 
     from monitor.config import Configuration, Settings
     from monitor.sources import Source
@@ -36,6 +38,16 @@ def run(options: argparse.Namespace) -> int:
     _refuse_strangers(options)
     configuration = configuration_of(options)
     set_up_logging(configuration.settings.log.level)
+    with _noise_of(options.input):
+        clean = _listen(options, configuration)
+    if not clean:
+        # A thread hangs in a write or in the sound library: nothing may wait for it any more.
+        os._exit(0)
+    return 0
+
+
+def _listen(options: argparse.Namespace, configuration: Configuration) -> bool:
+    """Until the input ends or a signal comes; False when a thread hangs."""
     assembly = Assembly(
         configuration.settings,
         lambda current, rate_hz: _source(options, current, rate_hz),
@@ -50,12 +62,15 @@ def run(options: argparse.Namespace) -> int:
         reload=None if _on_terminal() else _Reload(options, assembly, configuration),
     )
     assembly.daemon = daemon
-    with LibraryNoise() if options.input == MICROPHONE else nullcontext():
-        clean = daemon.run()
-    if not clean:
-        # A thread hangs in a write or in the sound library: nothing may wait for it any more.
-        os._exit(0)
-    return 0
+    return daemon.run()
+
+
+def _noise_of(source: str) -> AbstractContextManager[object]:
+    """For what libraries print meanwhile: a sound system's words are worth a line, those of a decoder are not."""
+    if source == MICROPHONE:
+        return LibraryNoise()
+    is_noisy = source not in (STDIN, DEMO) and resolve("monitor.sources.audiofile:prints_complaints")(Path(source))
+    return LibraryNoise(logging.DEBUG) if is_noisy else nullcontext()
 
 
 class _Reload:

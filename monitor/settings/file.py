@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from monitor.errors import ConfigError, NoInputError, PermissionDeniedError
+from monitor.errors import ConfigError, NoInputError, PermissionDeniedError, quoted
 from monitor.host import config_paths
 from monitor.settings.found import Found, Origin
 from monitor.settings.key import labelled
@@ -152,7 +152,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
 def _malformed(path: Path, text: str, message: str) -> str:
     """The complaint of tomllib with the line in front."""
     position = _POSITION.search(message)
-    reason = message[: position.start()] if position else message
+    reason = quoted(message[: position.start()] if position else message)
     if position and position["line"]:
         line, column = position["line"], f" (column {position['column']})"
     else:

@@ -9,6 +9,7 @@ from typing import Any
 from monitor.settings.secret import Secret
 
 _SHOWN_CHARACTERS = 40
+_LARGEST_SHORT = 0xFFFF
 _NAME = re.compile(rf"[\w-]{{1,{_SHOWN_CHARACTERS}}}")
 _LARGEST = 2**63 - 1
 """TOML promises no larger integers, and Python refuses to print those of more than 4300 digits."""
@@ -17,13 +18,19 @@ _LARGEST = 2**63 - 1
 def literal(value: Any) -> str:
     """Text, number or truth value as TOML; a secret as stars."""
     if isinstance(value, str):
-        # JSON's escapes are a part of TOML's, which also wants DEL escaped.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        # JSON's escapes are a part of TOML's; what no terminal shows, or takes for the end of a line, is escaped too.
+        return "".join(map(_visible, json.dumps(value, ensure_ascii=False)))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Secret):
         return "***" if value else '""'
     return repr(value)
+
+
+def _visible(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    return f"\\u{ord(letter):04x}" if ord(letter) <= _LARGEST_SHORT else f"\\U{ord(letter):08x}"
 
 
 def named(key: str) -> str:

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from monitor.errors import BadAudioError, MissingDependencyError, MonitorError, NoInputError, PermissionDeniedError
+from monitor.errors import (
+    BadAudioError,
+    MissingDependencyError,
+    MonitorError,
+    NoInputError,
+    PermissionDeniedError,
+    quoted,
+)
 from monitor.host import libsndfile_path
 from monitor.sources import BLOCK_S, SourceStatus
 from monitor.sources.resample import BlockStream
@@ -35,6 +42,8 @@ _CONTAINERS: dict[bytes, tuple[Literal["little", "big"], bytes]] = {
 _ID_BYTES = 4
 _CHUNK_HEADER_BYTES = 8
 _FORM_HEADER_BYTES = 12
+_MOST_CHUNKS = 1000
+"""Before the audio; zeros look like empty chunks, and a gigabyte of them would take minutes."""
 _UNKNOWN_BYTES = 0x7FFF0000
 """Programs that write into a pipe cannot know the length and declare about 2 or 4 GiB."""
 _UNKNOWN_FRAMES = 1 << 62
@@ -66,8 +75,8 @@ class AudioFile:
         self._realtime = realtime
         self._stopped = threading.Event()
         _check_readable(self._path)
-        self._promised = _promised_share(self._path)
         self._sound = _open(self._path)
+        self._promised = _promised_share(self._path)
         try:
             self._stream = BlockStream(self._sound.samplerate, self._sound.channels, rate_hz)
         except BadAudioError as error:
@@ -151,6 +160,19 @@ class AudioFile:
         return f" (its recorder did not finish the header; {rest})" if self._promised == 0 else ""
 
 
+def prints_complaints(path: Path) -> bool:
+    """Whether its decoder, libmpg123, writes to standard error what it finds in a damaged file; False if unreadable."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            begin = file.read(_ID_BYTES)
+    except (OSError, ValueError):
+        return False
+    # MPEG audio begins with a tag or with eleven set bits.
+    return begin.startswith(b"ID3") or (begin[:1] == b"\xff" and begin[1:2] >= b"\xe0")
+
+
 def _check_readable(path: Path) -> None:
     try:
         found = path.stat()
@@ -178,7 +200,7 @@ def _open(path: Path) -> Any:
         return soundfile.SoundFile(libsndfile_path(path))
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
         # TypeError: the suffix .raw makes soundfile ask for a rate.
-        reason = getattr(error, "error_string", str(error)).strip(" .")
+        reason = quoted(getattr(error, "error_string", error)).strip(" .")
         raise BadAudioError(
             f"{path}: not audio that can be decoded ({reason}), wanted WAV, FLAC, Ogg, MP3 or AIFF; convert it, "
             "or pipe raw audio into --input -"
@@ -196,7 +218,7 @@ def _read(sound: Any, n_frames: int) -> tuple[NDArray[np.float32], str]:
     except soundfile.SoundFileError as error:
         # The count of what was decoded before the failure is lost with the exception; the filled rows tell it.
         n_filled = int(np.isnan(frames[:, 0]).argmax()) if np.isnan(frames[:, 0]).any() else n_frames
-        return frames[:n_filled], str(error) or type(error).__name__
+        return frames[:n_filled], quoted(error) or type(error).__name__
 
 
 def _promised_share(path: Path) -> float:
@@ -210,7 +232,9 @@ def _promised_share(path: Path) -> float:
             return 1.0
         order, audio_chunk = _CONTAINERS[form[:_ID_BYTES]]
         size = path.stat().st_size
-        while len(header := file.read(_CHUNK_HEADER_BYTES)) == _CHUNK_HEADER_BYTES:
+        for _ in range(_MOST_CHUNKS):
+            if len(header := file.read(_CHUNK_HEADER_BYTES)) < _CHUNK_HEADER_BYTES:
+                break
             declared, there = int.from_bytes(header[_ID_BYTES:], order), size - file.tell()
             if header[:_ID_BYTES] == audio_chunk:
                 form_bytes = int.from_bytes(form[_ID_BYTES:_CHUNK_HEADER_BYTES], order) + _CHUNK_HEADER_BYTES

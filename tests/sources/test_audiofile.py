@@ -7,6 +7,7 @@ import random
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -178,6 +179,24 @@ def test_wav_with_a_chunk_before_the_audio(wav):
     samples, error = _read(wav)
     assert len(samples) == 16_000
     assert "wanted 3.00 s" in error
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("head", [b"RIFF\xff\xff\xff\x3fWAVE", b"FORM\x3f\xff\xff\xffAIFF"])
+def test_a_container_full_of_zeros_is_refused_at_once(tmp_path, head):
+    path = tmp_path / "zeros.wav"
+    with path.open("wb") as file:
+        file.write(head)
+        file.truncate(2**30)  # sparse: it takes no room
+    _refused(path, BadAudioError)
+
+
+@pytest.mark.timeout(60)
+def test_a_wav_with_very_many_chunks_is_read_at_once(wav):
+    content = wav.read_bytes()
+    wav.write_bytes(content[:36] + b"LIST\0\0\0\0" * 1_000_000 + content[36:])
+    with suppress(BadAudioError):
+        AudioFile(wav, RATE_HZ)
 
 
 def _refused(path, exception):
