@@ -22,6 +22,7 @@ from monitor.model import SHIPPED_MODELS, EmotionModel, shipped_model
 from monitor.pipeline import GateRule, Pipeline, PipelineRules
 from monitor.pipeline.smoother import DecisionRule
 from monitor.registry import resolve
+from monitor.shortage import RELOAD_BYTES, demand
 from monitor.sinks import SINKS
 from monitor.sinks.schema import Identity
 from monitor.sinks.stdout import make_stdout_sink
@@ -48,7 +49,8 @@ def model_path(settings: Settings) -> Path:
 
 
 def load_model(settings: Settings) -> EmotionModel:
-    """Load and verify the model; errors as in `EmotionModel.load`."""
+    """Load and verify the model; errors as in `EmotionModel.load`, and as in `demand`."""
+    demand(RELOAD_BYTES)
     return EmotionModel.load(model_path(settings), settings.model.threads)
 
 
