@@ -31,8 +31,10 @@ def speech():
 class Monitor:
     """One process; ended with its context."""
 
-    def __init__(self, *arguments, environment, node=NODE, config=None, found=None):
+    def __init__(self, *arguments, environment, node=NODE, config=None, found=None, prefix=()):
         """`environment` as `Broker.environment` makes it. `config` is the file's text.
+
+        `prefix` are words before the command: a program that starts it and becomes it.
 
         `found` is where the file is, if the program is to find it in a standard place instead of being told.
         What it prints is kept: `--format json` among the arguments lets `printed` tell what it said.
@@ -41,7 +43,7 @@ class Monitor:
         self.config = found or self.folder / "config.toml"
         self.configure(config or "")
         self._log = self.folder / "log"
-        command = [*SER, *([] if found else ["--config", str(self.config)]), *arguments]
+        command = [*prefix, *SER, *([] if found else ["--config", str(self.config)]), *arguments]
         variables = {**environment, "SER_MONITOR__NODE": node} if node else environment
         self._output = self.folder / "output"
         with self._log.open("wb") as log, self._output.open("wb") as output:

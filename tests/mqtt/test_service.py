@@ -13,7 +13,7 @@ import jsonschema
 import msgspec
 import pytest
 from mqtt.conftest import MONITOR
-from mqtt.program import NODE, SER, Monitor, speech
+from mqtt.program import NODE, RATE_HZ, SER, Monitor, speech
 from ports import free_port
 from waiting import wait_until
 
@@ -292,6 +292,29 @@ def test_secrets_stay_secret(secured_broker, tmp_path, place):
         monitor.end()
         assert secret not in monitor.log
     assert not [seen for seen in witness.messages if secret.encode() in seen.payload]
+
+
+def children_of(pid):
+    """Processes that any of its threads has started."""
+    lists = [task.joinpath("children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return [Path("/proc", child) for each in lists for child in each.split()]
+
+
+def test_a_program_that_brings_the_sound_gets_no_secret(secured_broker, tmp_path):
+    """It runs for as long as the monitor does, and might start anything."""
+    secret = MONITOR.password
+    (tmp_path / "raw").write_bytes(b"\0" * RATE_HZ * 2)
+    environment = secured_broker.environment(username=MONITOR.username, password=secret)
+    config = f"""[audio]\ncommand = "sh -c 'while cat {tmp_path}/raw; do sleep 1; done'"\n"""
+    with Monitor("--log-level", "debug", environment=environment, config=config) as monitor:
+        secured_broker.watch(f"{BASE}/#").wait_for(f"{BASE}/status", is_listening)
+        children = children_of(monitor.process.pid)
+        assert children
+        for child in children:
+            assert b"SER_MONITOR" not in (child / "environ").read_bytes()
+            assert secret.encode() not in (child / "environ").read_bytes() + (child / "cmdline").read_bytes()
+        assert monitor.end()[0] == 0
+        assert secret not in monitor.log
 
 
 def test_every_json_topic_keeps_its_promise(broker):
