@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import socket
 import subprocess
 import time
@@ -315,6 +316,26 @@ def test_a_program_that_brings_the_sound_gets_no_secret(secured_broker, tmp_path
             assert secret.encode() not in (child / "environ").read_bytes() + (child / "cmdline").read_bytes()
         assert monitor.end()[0] == 0
         assert secret not in monitor.log
+
+
+_FEW = ("sh", "-c", 'ulimit -n 32; exec "$@"', "sh")
+
+
+def test_few_descriptors_are_enough_over_outages(broker):
+    """Of each outage something could stay open."""
+    witness = broker.watch(OWN)
+    with Monitor("--input", "-", environment=broker.environment(), prefix=_FEW) as monitor:
+        monitor.talk()
+        for _ in range(4):
+            witness.wait_for(f"{BASE}/event", timeout_s=30)
+            broker.kill()
+            witness.clear()
+            broker.start()
+        witness.wait_for(f"{BASE}/event", timeout_s=30)
+        limits = Path(f"/proc/{monitor.process.pid}/limits").read_text()
+        assert re.search(r"Max open files +32 ", limits)
+        assert monitor.end()[0] == 0, monitor.log
+    assert "Too many open files" not in monitor.log
 
 
 def test_every_json_topic_keeps_its_promise(broker):
