@@ -302,7 +302,6 @@ _METRICS = {"SER_MONITOR__METRICS__LISTEN": "127.0.0.1:1"}
         ("prometheus_client", "prometheus-client", ["--input", "demo"], _METRICS),
         ("rich", "rich", ["--input", "demo", "--format", "pretty"], {}),
         ("numpy", "numpy", ["--input", "demo"], {}),
-        ("scipy", "scipy", ["--input", "demo"], {}),
         ("msgspec", "msgspec", ["--input", "demo"], {}),
     ],
 )

@@ -23,7 +23,7 @@ def test_what_the_long_runs_write_is_drawn(tmp_path, suffix):
 
 
 def test_one_run_is_enough_and_none_is_said(tmp_path):
-    with pytest.raises(SystemExit, match="neither talk.json nor unplugged.json"):
+    with pytest.raises(SystemExit, match=r"neither talk\.json nor unplugged\.json"):
         picture.picture(tmp_path)
     course(20).write(tmp_path / "unplugged.json", slope_mb_per_h=0.0, times=1)
     assert len(picture.picture(tmp_path).axes) == 4
