@@ -12,7 +12,7 @@ from monitor.host import address_limit_bytes, can_reserve
 HEARING_BYTES = 262_000_000
 """Addresses that are taken from the start to the first event, most of them before the first thread; with NumPy 2 and
 LiteRT a little more, but what they lack then is refused in words. 70 to 100 MB of memory stand behind them."""
-NUMPY_BYTES = 80_000_000
+NUMPY_BYTES = 90_000_000
 """Of verbs that load no model."""
 RELOAD_BYTES = 64_000_000
 """A model that is checked while another one works: one more buffer of OpenBLAS, 32 MiB, and the model itself."""
