@@ -14,7 +14,7 @@ SER := $(BIN)/ser-monitor
 
 # libsndfile comes inside the soundfile wheel; PortAudio does not come with sounddevice on Linux.
 RUN_PACKAGES := libportaudio2
-TEST_PACKAGES := $(RUN_PACKAGES) libasound2-plugins pulseaudio pulseaudio-utils mosquitto
+TEST_PACKAGES := $(RUN_PACKAGES) libasound2-plugins pulseaudio pulseaudio-utils mosquitto faketime
 SYSTEMD_PACKAGES := systemd-container debootstrap
 # Where a whole run is wanted anyway, the service is tested too.
 ifeq ($(CI),true)

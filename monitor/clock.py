@@ -26,7 +26,7 @@ class StreamClock(Protocol):
         ...
 
     def observe(self, end_sample: int) -> None:
-        """The stream has just been read up to `end_sample`."""
+        """The stream has arrived up to `end_sample` by now, read or not."""
         ...
 
     def restart(self) -> None:
@@ -69,7 +69,8 @@ class LiveClock:
     """Live audio: the block that arrives with the least delay tells when its samples were heard.
 
     A burst after a stall arrives late as a whole, so it is not stamped as now. The minimum is renewed every half
-    minute, so that a sound card whose crystal runs slow does not drift away from the wall clock.
+    minute, so that a sound card whose crystal runs slow does not drift away from the wall clock. What waits for a slow
+    reader has arrived: the newest of it is as young as now, not the block that is read.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class LiveClock:
         self._earliest = float("-inf")
 
     def observe(self, end_sample: int) -> None:
-        """The stream has just been read up to `end_sample`."""
+        """The stream has arrived up to `end_sample` by now, read or not."""
         now = self._monotonic()
         if now - self._stretch_start >= _STRETCH_S:
             self._previous, self._current, self._stretch_start = self._current, float("inf"), now

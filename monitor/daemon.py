@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.errors import MonitorError, StuckError
 from monitor.health import Health
 from monitor.host import elapsed_s
+from monitor.losses import Losses
 from monitor.notify import Notifier
 from monitor.records import EmotionEvent, Estimate, Report
 from monitor.sinks.outbox import Outbox
@@ -44,7 +45,6 @@ STOP_TIMEOUT_S = 2.0
 _SETTLE_LOOK_S = 0.005
 _LOOK_S = 0.1
 """How soon a signal is noticed: threading's own waits are not ended by signals."""
-_LOSS_LOG_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -91,15 +91,12 @@ class Daemon:
         self._stop_asked = False
         self._reload_asked = False
         self._mute_asked = False
-        self._muted = False
-        self._skipped_samples = 0
-        self._deaf_since_s: float | None = None
+        self._losses = Losses(self._health)
+        self._passed_samples = 0
         self._outboxes = [self._outbox(sink) for sink in sinks]
         self._worker = threading.Thread(target=self._work, name="worker", daemon=True)
         self._failure: Exception | None = None
         self._segment_start_s = 0.0
-        self._unsaid_samples = 0
-        self._loss_said_at_s = float("-inf")
         self._watch = Watch(self._health, self._notifier)
 
     def run(self) -> bool:
@@ -144,6 +141,7 @@ class Daemon:
     def mute(self, muted: bool) -> None:
         """Ask to hear nothing, or to hear again; from any thread. Open speech gets its `end`."""
         self._mute_asked = muted
+        self._losses.mute(muted)
         for hearing in (self._hearing, self._following):
             if hearing is not None:
                 hearing.source.mute(muted=muted)
@@ -307,66 +305,51 @@ class Daemon:
         if hearing.source is self._hearing.source:
             self._report(self._hearing.pipeline.flush())
         elif hearing.source.live:
-            self._deaf_since_s = self._health.heard_s
+            self._losses.source_ended()
         hearing.pipeline.reset(at_sample)
         self._hearing = hearing
         self._health.rate_hz = hearing.identity.rate_hz
         # After the change: whoever mutes meanwhile tells the source that is known by then.
         hearing.source.mute(muted=self._mute_asked)
-        self._skipped_samples = 0
+        self._passed_samples = 0
         if self._following is hearing:
             self._following = None
 
     def _hear(self, block: AudioBlock) -> None:
-        self._count_deafness(block)
+        muted = self._mute_asked
+        self._losses.arrived(len(block.samples))
         self._health.heard(len(block.samples))
-        if self._mute_asked:
-            self._pass_over(block)
-            return
-        if self._muted:
-            block = replace(
-                block, lost_samples=block.lost_samples + self._skipped_samples, gap_cause=block.gap_cause or MUTED_GAP
-            )
-            self._muted, self._skipped_samples = False, 0
         if block.lost_samples:
-            self._lose(block)
-            block = replace(block, lost_samples=0)
-        self._hearing.clock.observe(block.end_sample)
-        self._report(self._hearing.pipeline.push(block))
+            self._miss(block.lost_samples, block.gap_cause)
+        # Also while muted: how samples and time are related is no secret, and known at once when it is heard again.
+        self._hearing.clock.observe(block.end_sample + block.queued_samples)
+        if muted:
+            self._pass_over(len(block.samples))
+        else:
+            self._go_past_what_was_muted()
+            self._report(self._hearing.pipeline.push(replace(block, lost_samples=0)))
 
-    def _count_deafness(self, block: AudioBlock) -> None:
-        """Audio that nobody heard while one source gave way to another."""
-        if self._deaf_since_s is None or not len(block.samples):
-            return
-        rate_hz = self._hearing.identity.rate_hz
-        missing_s = elapsed_s() - self._deaf_since_s - len(block.samples) / rate_hz
-        self._deaf_since_s = None
-        if not self._mute_asked:
-            self._health.lost(max(round(missing_s * rate_hz), 0))
-
-    def _pass_over(self, block: AudioBlock) -> None:
-        """Muted: speech that is under way ends, and nothing is heard."""
-        if not self._muted:
-            self._muted = True
-            self._report(self._hearing.pipeline.flush())
-        self._skipped_samples += block.lost_samples + len(block.samples)
-
-    def _lose(self, block: AudioBlock) -> None:
-        if block.gap_cause != MUTED_GAP:
-            self._health.lost(block.lost_samples)
-            self._log_loss(block.lost_samples, block.gap_cause)
-        # What the gap ends is stamped by the time before it.
-        self._report(self._hearing.pipeline.lose(block.lost_samples, block.gap_cause))
+    def _miss(self, n_samples: int, cause: str) -> None:
+        """Samples are missing: lost, or not meant to be heard."""
+        if cause == MUTED_GAP:
+            self._pass_over(n_samples)
+        else:
+            self._go_past_what_was_muted()
+            self._losses.gap(n_samples, cause)
+            # What the gap ends is stamped by the time before it.
+            self._report(self._hearing.pipeline.lose(n_samples, cause))
         self._hearing.clock.restart()
 
-    def _log_loss(self, n_samples: int, cause: str) -> None:
-        """Say that audio was lost, once a minute at most: a slow machine loses some every second."""
-        self._unsaid_samples += n_samples
-        now_s = elapsed_s()
-        if now_s - self._loss_said_at_s >= _LOSS_LOG_S:
-            lost_s = self._unsaid_samples / self._hearing.identity.rate_hz
-            log.warning("%.2f s of audio lost (%s)", lost_s, cause or "unknown")
-            self._unsaid_samples, self._loss_said_at_s = 0, now_s
+    def _pass_over(self, n_samples: int) -> None:
+        """Muted: speech that is under way ends, without a gap, and nothing is heard."""
+        if not self._passed_samples:
+            self._report(self._hearing.pipeline.flush())
+        self._passed_samples += n_samples
+
+    def _go_past_what_was_muted(self) -> None:
+        if self._passed_samples:
+            self._report(self._hearing.pipeline.lose(self._passed_samples, MUTED_GAP))
+            self._passed_samples = 0
 
     def _report(self, events: list[PipelineEvent]) -> None:
         for event in events:

@@ -32,6 +32,8 @@ class AudioBlock:
     """Samples lost just before this block; they are counted in `start_sample`."""
     gap_cause: str = ""
     """Why samples were lost: `overflow`, `device`, ...; empty when none were."""
+    queued_samples: int = 0
+    """Samples that had arrived behind this block when it was read, those lost among them included: so old is it."""
 
     @property
     def end_sample(self) -> int:

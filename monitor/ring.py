@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitor.records import AudioBlock
+from monitor.sources import MUTED_GAP
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,6 +81,8 @@ class Ring:
     def read(self, max_samples: int, timeout_s: float) -> AudioBlock | None:
         """The oldest samples, at most `max_samples` and never across a gap; waits up to `timeout_s` for the first.
 
+        A gap of which a part was muted comes as two: what was lost, and then what nobody was to hear.
+
         Returns:
             A block; an empty one where only a gap is known so far, so that speech can be closed at once. None when
             the time is over, or when the ring is `ended`.
@@ -143,17 +146,32 @@ class Ring:
         self._head += len(samples)
 
     def _take(self, max_samples: int) -> AudioBlock | None:
-        loss = self._losses.popleft() if self._losses and self._losses[0].position == self._tail else None
+        lost = self._next_loss()
+        # What is left of the gap, or a later one, bounds the block.
         end = min(self._head, self._tail + max_samples, *(later.position for later in self._losses))
-        if loss is None and end == self._tail:
+        if not lost and end == self._tail:
             return None
-        lost = loss.by_cause if loss is not None else Counter[str]()
         start_sample = self._next_sample + lost.total()
         samples = self._copy(end)
         self._next_sample = start_sample + len(samples)
         # A gap of several causes carries the name of the one that took most.
         cause = lost.most_common(1)[0][0] if lost else ""
-        return AudioBlock(samples, start_sample, lost.total(), cause)
+        return AudioBlock(samples, start_sample, lost.total(), cause, self._waiting())
+
+    def _next_loss(self) -> Counter[str]:
+        """What is to be told of a gap that begins here, by cause; muted time that it holds besides is told next."""
+        if not self._losses or self._losses[0].position != self._tail:
+            return Counter()
+        by_cause = self._losses.popleft().by_cause
+        muted = Counter({cause: n for cause, n in by_cause.items() if cause == MUTED_GAP})
+        if not muted or muted == by_cause:
+            return by_cause
+        self._losses.appendleft(_Loss(self._tail, muted))
+        return by_cause - muted
+
+    def _waiting(self) -> int:
+        """Samples behind the reader, those included that are known to be missing there."""
+        return self._head - self._tail + sum(loss.by_cause.total() for loss in self._losses)
 
     def _copy(self, end: int) -> NDArray[np.int16]:
         start, n = self._tail % len(self._store), end - self._tail

@@ -79,3 +79,16 @@ def test_a_file_piped_in_at_once_never_goes_back_in_time():
     assert stamps == sorted(stamps)
     assert stamps[-1] - stamps[9] == pytest.approx(89, abs=0.1)
     assert clock.latency_s(16000 * 99) == 0
+
+
+def test_what_has_waited_is_stamped_by_the_newest_that_waits_behind_it():
+    """A slow reader's ring holds ten seconds when the numbering begins anew."""
+    hands = Hands()
+    clock = hands.clock()
+    clock.observe(0)
+    hands.mono = 160.0
+    clock.restart()
+    read, waiting = 16000 * 50, 16000 * 10
+    clock.observe(read + waiting)
+    assert clock.wall_s(read) == pytest.approx(1_000_150.0)
+    assert clock.latency_s(read) == pytest.approx(10.0)

@@ -40,7 +40,7 @@ class Reader:
 
     def __init__(self, ring: Ring):
         self.ring = ring
-        self.end = 0
+        self.end = self.newest = 0
         self.lost = 0
         self.read = 0
 
@@ -53,6 +53,7 @@ class Reader:
         assert block.start_sample == self.end + block.lost_samples
         assert bool(block.gap_cause) == bool(block.lost_samples)
         np.testing.assert_array_equal(block.samples, np.arange(block.start_sample, block.end_sample) % _WRAP)
+        self.newest = block.end_sample + block.queued_samples
         self.end = block.end_sample
         self.lost += block.lost_samples
         self.read += len(block.samples)
@@ -81,7 +82,8 @@ def test_any_order_of_writes_gaps_and_reads_keeps_every_sample_number_true(capac
     ring = Ring(capacity)
     writer, reader = Writer(ring), Reader(ring)
     for name, n in steps:
-        getattr(reader if name == "take" else writer, name)(n)
+        block = getattr(reader if name == "take" else writer, name)(n)
+        assert block is None or reader.newest == writer.number
         _audit(writer, reader)
     ring.close()
     while not ring.ended:
@@ -159,6 +161,32 @@ def test_gap_carries_the_cause_that_took_most():
     block = reader.take(10)
     assert (block.lost_samples, block.gap_cause) == (50, "device")
     assert ring.lost_by_cause() == {"device": 30, OVERFLOW: 20}
+
+
+def test_what_nobody_was_to_hear_is_a_gap_of_its_own():
+    """Told behind what was lost, so that speech under way ends with that."""
+    ring = Ring(10)
+    writer, reader = Writer(ring), Reader(ring)
+    writer.write(10)
+    writer.gap(500, "muted")
+    writer.write(20)
+    writer.gap(30)
+    lost, muted, rest = reader.take(100), reader.take(100), reader.take(100)
+    assert (lost.lost_samples, lost.gap_cause, len(lost.samples)) == (20, OVERFLOW, 0)
+    assert (muted.lost_samples, muted.gap_cause, len(muted.samples)) == (500, "muted", 10)
+    assert (rest.lost_samples, rest.gap_cause) == (30, "device")
+    assert reader.end == writer.number
+
+
+def test_gaps_that_nobody_asks_for_take_no_more_room_than_audio():
+    ring = Ring(100)
+    writer, reader = Writer(ring), Reader(ring)
+    for _ in range(1000):
+        writer.write(10)
+        writer.gap(5)
+    assert len(ring._losses) <= 11
+    reader.take(10)
+    _audit(writer, reader)
 
 
 def test_read_waits_for_audio_and_wakes_at_once():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="RUN",
         help="hold nobody out, for use: RUN, a run of the same recipe, is judged in its stead; may be under way",
+    )
+    train.add_argument(
+        "--begin-with",
+        type=Path,
+        metavar="RUN",
+        help="where the recipe goes on with another's network: that run, or a model file with its .keras beside it",
     )
     crossval = _verb(verbs, "crossval", "train and judge a recipe on every fold of a protocol; resumable", _crossval)
     crossval.add_argument("recipe", help="as in train; of a suite, every variant")
@@ -187,9 +194,10 @@ def _train(options: argparse.Namespace) -> int:
 
     if options.everyone:
         recipe = read_recipe(recipe_path(options.recipe))
-        everyone(recipe, _data(options), _folder(options, f"{recipe.name}-everyone"), options.everyone)
+        out = _folder(options, f"{recipe.name}-everyone")
+        everyone(recipe, _data(options), out, options.everyone, options.begin_with)
         return 0
-    work = find_rate if options.find_rate else train
+    work = find_rate if options.find_rate else partial(train, begin_with=options.begin_with)
     recipes = find_recipes([options.recipe])
     for recipe in recipes:
         # Each variant of a suite has a folder of its own.

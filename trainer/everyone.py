@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.card import ModelFile
+    from trainer.beginning import Beginning
     from trainer.recipe import Recipe
 
 JUDGED = "judged.json"
@@ -55,6 +56,8 @@ def train_everyone(  # noqa: PLR0917 - as train_recipe, and the run that was jud
     judged: Path,
     should_stop: Callable[[int], bool] | None = None,
     cache: Path = CACHE,
+    *,
+    beginning: Beginning | None = None,
 ) -> int:
     """Train `recipe` on all speakers into the run folder `out`, or go on there.
 
@@ -67,6 +70,7 @@ def train_everyone(  # noqa: PLR0917 - as train_recipe, and the run that was jud
         judged: folder of a run of the same recipe with these speakers held out.
         should_stop: asked after each step; default: whether Ctrl-C was pressed.
         cache: folder of cached features.
+        beginning: what to go on with, where the recipe wants that: a network that was trained on everybody, too.
 
     Raises:
         NoInputError: `judged` is no run, or not finished when this one has ended; or a corpus is missing.
@@ -86,7 +90,14 @@ def train_everyone(  # noqa: PLR0917 - as train_recipe, and the run that was jud
     run.open(everyone, material)
     write_json(out / JUDGED, Judged(run=str(judged)))
     train_on(
-        material, everyone, root, run, cache=cache, temperature=lambda: _temperature(judged), should_stop=should_stop
+        material,
+        everyone,
+        root,
+        run,
+        cache=cache,
+        temperature=lambda: _temperature(judged),
+        should_stop=should_stop,
+        beginning=beginning,
     )
     print(f"{run.network}: written; next: ser-train export {judged}, then ser-train export {out}")
     return 0

@@ -12,6 +12,7 @@ import numpy as np
 
 from monitor.errors import ConfigError
 from trainer.augment import energies_chain, maps_chain, waveform_chain
+from trainer.beginning import check_beginning, keep_beginning
 from trainer.cache import cached_copies
 from trainer.dataset import Batches
 from trainer.labels import label_scheme
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
+    from trainer.beginning import Beginning
     from trainer.cache import CachedCopies
     from trainer.material import Material
     from trainer.recipe import Recipe
@@ -39,6 +41,8 @@ def train_recipe(
     out: Path,
     should_stop: Callable[[int], bool] | None = None,
     cache: Path = CACHE,
+    *,
+    beginning: Beginning | None = None,
 ) -> int:
     """Train `recipe` into the run folder `out`, or go on there.
 
@@ -48,6 +52,7 @@ def train_recipe(
         out: run folder.
         should_stop: asked after each step; default: whether Ctrl-C was pressed.
         cache: folder of cached features.
+        beginning: what to go on with, where the recipe wants that.
 
     Returns:
         0.
@@ -68,7 +73,7 @@ def train_recipe(
         return 0
     material = gather(recipe, root)
     describe(material)
-    figures = train_on(material, recipe, root, run, cache=cache, should_stop=should_stop)
+    figures = train_on(material, recipe, root, run, cache=cache, should_stop=should_stop, beginning=beginning)
     print(" ".join(f"{corpus}={uar:.3f}" for corpus, uar in figures.items()), "(UAR, validation speakers)")
     print(f"{run.network}: written; next: ser-train export {out}")
     return 0
@@ -84,6 +89,7 @@ def train_on(
     copies_seed: int | None = None,
     temperature: Callable[[], float] | None = None,
     should_stop: Callable[[int], bool] | None = None,
+    beginning: Beginning | None = None,
 ) -> dict[str, float]:
     """Train `recipe` on the clips of `material` into the folder `run`, or go on there; UAR on the validation clips.
 
@@ -97,11 +103,15 @@ def train_on(
         temperature: gives that of the logits when the training has ended; None: fitted to the validation clips, or 1
             where there are none.
         should_stop: asked after each step; default: whether Ctrl-C was pressed.
+        beginning: what to go on with, where the recipe wants that.
 
     Raises:
         KeyboardInterrupt: stopped before the end; the state is in `run`.
     """
+    check_beginning(recipe, beginning, material.splits)
     run.open(recipe, material)
+    if beginning is not None:
+        keep_beginning(beginning, run.root)
     seed = recipe.seed if copies_seed is None else copies_seed
     copied = recipe.replaced(seed=seed)
     copies = cached_copies(material.splits.train, copied, root, cache)
@@ -110,6 +120,8 @@ def train_on(
         temperature = _no_temperature
     lent = heard(material.splits.validation, recipe, "validation") if temperature is None else temperature
     trainer = _trainer(recipe, run, material, (copies, others), lent)
+    if beginning is not None:
+        trainer.begin_with(beginning.weights())
     with interruptible() as interrupted:
         finished = trainer.train(should_stop or (lambda _: interrupted.is_set()))
     if not finished:

@@ -86,13 +86,14 @@ def product_of(run: RunFolder, *, by_gender: bool) -> Product:
     recipe = recipe_of(run)
     if not run.network.exists() or not run.metrics.exists():
         raise NoInputError(f"{run.root}: the run is not finished; go on with the same ser-train train command")
+    shipped = recipe.replaced(name=recipe.model or recipe.name)
     if not by_gender:
-        return Product(recipe, run.network)
+        return Product(shipped, run.network)
     if not run.network_by_gender.exists():
         raise ConfigError(
             f"{run.root}: recipe '{recipe.name}' teaches no gender; wanted tasks.gender above 0, and a run of it"
         )
-    name = f"{GENDER_PREFIX}{recipe.name}"
+    name = f"{GENDER_PREFIX}{shipped.name}"
     description = f"Labels by the speaker's gender. {recipe.description}".strip()
     changed = recipe.replaced(name=name, labels=name_by_gender(recipe.labels), description=description)
     return Product(changed, run.network_by_gender)
@@ -139,7 +140,7 @@ def _commands(card: ModelCard, shipped: Path) -> tuple[str, str]:
     folder = Path("models") if shipped.is_absolute() else shipped.parent
     recipe = card.provenance["recipe"]
     export = f"ser-train export runs/{recipe}"
-    if card.name != recipe:
+    if card.name.startswith(GENDER_PREFIX):
         export += " --by-gender"
     if folder != Path("models"):
         export += f" --models {folder}"

@@ -14,6 +14,7 @@ import numpy as np
 
 from monitor.card import Licence, ModelCard, Probe, write_model_file
 from monitor.model import EmotionModel, probe_features
+from trainer.beginning import told_beginning
 from trainer.labels import label_scheme
 from trainer.material import heard, labels_of
 from trainer.metrics import agreement, clip_predictions, score
@@ -192,6 +193,7 @@ class Workshop:
             notice=NOTICE,
             provenance={
                 **msgspec.json.decode(self._run.provenance.read_bytes()),
+                **told_beginning(self._run.root),
                 "label_scheme": recipe.labels,
                 "temperature": msgspec.json.decode(self._run.metrics.read_bytes())["temperature"],
                 "committee": recipe.committee,

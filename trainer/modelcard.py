@@ -239,11 +239,19 @@ def _provenance(card: ModelCard) -> str:
 
 def _commands(card: ModelCard) -> str:
     name, export = card.provenance["recipe"], _quoted(card, "validation_uar")
-    first = f"`ser-train train {name}`"
+    earlier = card.provenance.get("began_with", {}).get("recipe")
+    first = _training(name, earlier, "")
     if JUDGED_SIBLING not in card.provenance:
         return f"{first} and `{export}`"
-    option = " --by-gender" if card.name != name else ""
-    return (
-        f"{first}, `{export}`, `ser-train train {name} --everyone runs/{name}` and "
-        f"`ser-train export runs/{name}-everyone{option}`"
-    )
+    option = " --by-gender" if " --by-gender" in export else ""
+    everyone = _training(name, earlier, "-everyone")
+    return f"{first}, `{export}`, {everyone} and `ser-train export runs/{name}-everyone{option}`"
+
+
+def _training(name: str, earlier: str | None, run: str) -> str:
+    """Commands that train a recipe, after the one that it begins with; `run`: what its run's folder ends with."""
+    judged = f" --everyone runs/{name}" if run else ""
+    if not earlier:
+        return f"`ser-train train {name}{judged}`"
+    before = f"`ser-train train {earlier}{f' --everyone runs/{earlier}' if run else ''}`"
+    return f"{before}, `ser-train train {name}{judged} --begin-with runs/{earlier}{run}`"

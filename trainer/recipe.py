@@ -162,6 +162,8 @@ class TrainingTable(Table, frozen=True, kw_only=True):
         checkpoint_every: steps between two states on disk, from which an interrupted run goes on.
         keep: which weights are kept: the last, or those with the best mean validation UAR.
         refit: for cross-validation of what was chosen before: the speakers to choose by are trained on too.
+        begins_with: recipe whose finished network the training goes on with; empty: it begins with chance. See
+            `trainer.beginning`.
     """
 
     steps: Count
@@ -180,6 +182,7 @@ class TrainingTable(Table, frozen=True, kw_only=True):
     checkpoint_every: Count = 300
     keep: Literal["last", "best"] = "last"
     refit: bool = False
+    begins_with: str = ""
 
 
 class Recipe(Table, frozen=True, kw_only=True):
@@ -204,6 +207,8 @@ class Recipe(Table, frozen=True, kw_only=True):
     committee: Count = 1
     """Networks of this architecture that are trained side by side from other first weights; their mean answers."""
     training: TrainingTable
+    model: str = ""
+    """Name of the model that is exported; empty: the recipe's."""
 
     def replaced(self, **changes: Any) -> Self:
         """A copy with other values."""

@@ -1,10 +1,13 @@
 """`ser-train results`: what the monitor's own models reach, on one page, from the files that other verbs wrote.
 
-Nothing is measured here: each section quotes the command whose figures it shows; without these files it is left out.
+Nothing is measured here: each section quotes the command, and the model or revision, whose figures it shows. A section
+whose files are not at hand stays as it was on the page, as long as it is of the model that is there now. What is known
+of a model as a stream, and of its recipe on other people and corpora, goes into its card too.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +16,14 @@ import msgspec
 
 from monitor.errors import ConfigError, NoInputError
 from monitor.model import EmotionModel
+from trainer.cardcompletion import complete_cards
 from trainer.crossvalsections import crossval_sections
 from trainer.evaluation import HELD_OUT
 from trainer.evaluation import RESULT as EVALUATION
 from trainer.evaluationtables import calibration_words, gender_table, language_table, recall_table, threshold_words
 from trainer.export import FORMS_FILE
 from trainer.forms import forms_table, read_forms
+from trainer.pagesections import joined, split_sections
 from trainer.runs import RunFolder
 from trainer.shortcomings import bound_of, condition_name, parts_of, shortcomings
 from trainer.streamevaluation import PICTURE
@@ -34,6 +39,8 @@ if TYPE_CHECKING:
 PAGE, STREAM_PICTURE = "results.md", "stream.png"
 _MODELS = {"emotion": "emotion/export", "gender-emotion": "emotion/export-by-gender"}
 """Name of a shipped model to where its export was judged: there, unless `evaluate` judged it again."""
+_PLACES = ("RAVDESS", "A corpus", *(f"`{name}`" for name in _MODELS))
+"""How the headings begin, in the order of the page."""
 
 
 def write_results(runs: Path, models: Path, docs: Path) -> int:
@@ -48,16 +55,40 @@ def write_results(runs: Path, models: Path, docs: Path) -> int:
         NoInputError: nothing of what it shows is there.
     """
     of_models = (section for name in _MODELS for section in _model(name, runs, models, docs))
-    sections = [*crossval_sections(runs, docs), *of_models]
-    if not sections:
+    made = [*crossval_sections(runs, docs), *of_models]
+    if not made:
         raise NoInputError(
             f"{runs}: no results; wanted some of ser-train crossval, or of ser-train evaluate models/{HELD_OUT}/emotion"
             ".tflite"
         )
     docs.mkdir(parents=True, exist_ok=True)
-    (docs / PAGE).write_text("\n\n".join([_HEAD, *sections]) + "\n", encoding="utf-8")
+    sections = {**_kept(docs / PAGE, models), **split_sections("\n".join(made))[1]}
+    in_order = [text for place in _PLACES for heading, text in sections.items() if re.match(place, heading)]
+    (docs / PAGE).write_text(joined(_HEAD, in_order), encoding="utf-8")
     print(f"{docs / PAGE}: written")
+    for name in _MODELS:
+        complete_cards(name, sections, models, docs)
     return 0
+
+
+def _kept(page: Path, models: Path) -> dict[str, str]:
+    """Sections of the page as it is, without those of models that are no longer there."""
+    if not page.is_file():
+        return {}
+    _, sections = split_sections(page.read_text(encoding="utf-8"))
+    there = {name: EmotionModel.load(path).identity for name in _MODELS if (path := _judged(models, name)).is_file()}
+
+    def holds(heading: str, text: str) -> bool:
+        name = next((name for name in _MODELS if heading.startswith(f"`{name}`")), None)
+        return name is None or there.get(name, "no model") in text
+
+    return {heading: text for heading, text in sections.items() if holds(heading, text)}
+
+
+def _judged(models: Path, name: str) -> Path:
+    """The model file that is judged: the sibling that never heard the test speakers, where there is one."""
+    sibling = models / HELD_OUT / f"{name}.tflite"
+    return sibling if sibling.is_file() else models / sibling.name
 
 
 _HEAD = """# What the monitor's models reach
@@ -73,8 +104,7 @@ def _model(name: str, runs: Path, models: Path, docs: Path) -> Iterator[str]:
     evaluations, stream = [path for path in places if path.is_file()], runs / f"stream-{name}"
     if not evaluations and not (stream / STREAM).is_file():
         return
-    judged = models / HELD_OUT / f"{name}.tflite"
-    judged = judged if judged.is_file() else models / judged.name
+    judged = _judged(models, name)
     model = EmotionModel.load(judged)
     if evaluations:
         result = _first_of(evaluations, model)

@@ -19,6 +19,7 @@ import numpy as np
 from keras import ops
 from tqdm import tqdm
 
+from monitor.errors import ConfigError
 from trainer import network
 from trainer.heads import Heads
 from trainer.material import labels_of
@@ -110,6 +111,21 @@ class Trainer:
         self.step = 0
         if run.state.exists():
             self._restore()
+
+    def begin_with(self, weights: Sequence[NDArray[Any]]) -> None:
+        """Go on with the weights of another training; without effect once this one has begun.
+
+        Raises:
+            ConfigError: they are those of another network.
+        """
+        own = self._body.weights
+        if [tuple(weight.shape) for weight in own] != [weight.shape for weight in weights]:
+            raise ConfigError(
+                f"recipe '{self._recipe.name}': its network has {len(own)} arrays of weights, that to begin with "
+                f"{len(weights)} or of other shapes; wanted the same architecture, committee and tasks"
+            )
+        if self.step == 0:
+            _assign(own, weights)
 
     def train(self, should_stop: Callable[[int], bool]) -> bool:
         """Train to the end, or until `should_stop(step)`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.errors import ConfigError
+from trainer.beginning import read_beginning
 from trainer.crossval import divided, on_stand_in
 from trainer.everyone import train_everyone
 from trainer.experiment import CACHE, train_recipe
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from trainer.recipefile import AnyRecipe
 
 
-def train(recipe: AnyRecipe, root: Path, out: Path) -> None:
+def train(recipe: AnyRecipe, root: Path, out: Path, begin_with: Path | None = None) -> None:
     """Train into the run folder `out`, or go on there; whole clips are judged at once, models for the daemon later.
 
     Raises:
@@ -31,9 +32,13 @@ def train(recipe: AnyRecipe, root: Path, out: Path) -> None:
         KeyboardInterrupt: stopped before the end; the state is in `out`.
     """
     if isinstance(recipe, Recipe):
-        train_recipe(recipe, root, out)
+        train_recipe(recipe, root, out, beginning=read_beginning(begin_with) if begin_with else None)
         draw_training(out)
         return
+    if begin_with:
+        raise ConfigError(
+            f"recipe '{recipe.name}' is for whole clips, which begin with chance; leave --begin-with away"
+        )
     check_recipe(recipe)
     run = RunFolder(out)
     recipe, stand_in = on_stand_in(recipe, root)
@@ -51,7 +56,7 @@ def train(recipe: AnyRecipe, root: Path, out: Path) -> None:
     print(f"{figures['clips']} clips of {figures['speakers']} speakers never heard before; {out}: written")
 
 
-def everyone(recipe: AnyRecipe, root: Path, out: Path, judged: Path) -> None:
+def everyone(recipe: AnyRecipe, root: Path, out: Path, judged: Path, begin_with: Path | None = None) -> None:
     """Train on all speakers, as `trainer.everyone.train_everyone`.
 
     Raises:
@@ -61,7 +66,7 @@ def everyone(recipe: AnyRecipe, root: Path, out: Path, judged: Path) -> None:
     """
     if not isinstance(recipe, Recipe):
         raise ConfigError(f"recipe '{recipe.name}' is for whole clips; wanted one of windows, which the daemon runs")
-    train_everyone(recipe, root, out, judged)
+    train_everyone(recipe, root, out, judged, beginning=read_beginning(begin_with) if begin_with else None)
 
 
 def find_rate(recipe: AnyRecipe, root: Path, out: Path) -> None:

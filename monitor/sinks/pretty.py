@@ -17,6 +17,7 @@ from rich.text import Text
 from monitor.records import UNCERTAIN, EmotionEvent, Gap
 from monitor.sinks.output import output_errors
 from monitor.sinks.panel import LivePanel, bar, colours, fit, label_column, percent, shown
+from monitor.sources import MUTED_GAP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,8 +134,9 @@ class Pretty:
         return line.append(f" {duration_s:6.1f} s").append(f" {event.level_dbfs:7.1f} dBFS", style="dim")
 
     def _gap_line(self, gap: Gap, at_s: float) -> Text:
-        lost_s = gap.lost_samples / self._rate_hz
-        return _time_text(at_s).append(f"  ! {lost_s:.2f} s of audio lost: {gap.cause}", style="bold")
+        gap_s = gap.lost_samples / self._rate_hz
+        what = f"muted for {gap_s:.2f} s" if gap.cause == MUTED_GAP else f"{gap_s:.2f} s of audio lost: {gap.cause}"
+        return _time_text(at_s).append(f"  ! {what}", style="bold")
 
 
 def _time_text(at_s: float) -> Text:

@@ -21,7 +21,7 @@ BLOCK_S = 0.1
 LIVE_BLOCK_S = 0.03
 """Length of those of live audio: one VAD frame, since a window can wait for the rest of its last block."""
 MUTED_GAP = "muted"
-"""Cause of a gap: nobody was to listen."""
+"""Cause of a gap: nobody was to listen. Sources give it to muted time alone: every other gap counts as lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,6 +166,9 @@ class Microphone:
             self._retry_at_s, self._failure, self._denied_since_s = now_s, "", None
             if capture is not None:
                 self._let_go(capture, MUTED_GAP, now_s)
+            else:
+                with self._lock:
+                    self._change_gap(MUTED_GAP, now_s)
         elif capture is None:
             if now_s >= self._retry_at_s:
                 self._start(now_s)
@@ -216,7 +219,10 @@ class Microphone:
             missing = self._clock.received(len(samples), now_s)
             self._ring.mark_gap(missing, self._gap_cause)
             self._gap_cause = DEVICE_GAP
-            self._ring.write(samples)
+            if self._muted.is_set():
+                self._ring.mark_gap(len(samples), MUTED_GAP)
+            else:
+                self._ring.write(samples)
             in_the_flow = missing and self._heard_samples > 0
             self._heard_at_s, self._heard_samples = now_s, self._heard_samples + len(samples)
         if in_the_flow:
@@ -226,13 +232,24 @@ class Microphone:
     def _let_go(self, capture: Capture, cause: str, now_s: float) -> None:
         """From now on its audio is not wanted: it closes its stream by itself."""
         with self._lock:
-            self._capture, self._gap_cause = None, cause
-            # Said at once, so that speech is closed; what is missing until audio is back is said then.
+            self._capture = None
             if self._heard_samples:
-                self._ring.mark_gap(self._clock.broken(now_s), cause)
+                # Said at once, so that speech is closed; what is missing until audio is back is said then.
+                was_silent = now_s - self._heard_at_s > _SHORTEST_STALL_S
+                self._ring.mark_gap(self._clock.broken(now_s), DEVICE_GAP if was_silent else cause)
+                self._gap_cause = cause
+            else:
+                # An attempt that fails was to be heard from its beginning.
+                self._change_gap(cause, now_s if cause == MUTED_GAP else self._started_s)
         capture.let_go()
         self._hanging.append(capture)
         self._past_overflows += capture.overflows
+
+    def _change_gap(self, cause: str, at_s: float) -> None:
+        """Under the lock: what is missing since `at_s` has this `cause`; what was missing before is said by its own."""
+        if cause != self._gap_cause:
+            self._ring.mark_gap(self._clock.broken(at_s), self._gap_cause)
+            self._gap_cause = cause
 
     def _give_up(self, capture: Capture, failure: MonitorError, now_s: float) -> None:
         self._let_go(capture, DEVICE_GAP, now_s)

@@ -1,5 +1,7 @@
 """The whole service: a microphone of a real sound server, and a real broker."""
 
+import signal
+import subprocess
 import time
 from datetime import datetime
 from itertools import pairwise
@@ -7,7 +9,7 @@ from itertools import pairwise
 import pytest
 import soundfile
 from live.conftest import frail_pulse  # noqa: F401 - a fixture
-from mqtt.program import NODE, Monitor, speech
+from mqtt.program import NODE, SER, Monitor, speech
 from waiting import wait_until
 
 pytestmark = pytest.mark.live
@@ -154,10 +156,10 @@ _HEARING = ("listening", "speech", "degraded")
 class Interrupted:
     """A monitor that hears somebody speak when its sound goes away, and what it says of that."""
 
-    def __init__(self, broker, server, wav):
+    def __init__(self, broker, server, wav, config=None):
         self.server = server
         self.witness = broker.watch(f"{BASE}/#")
-        self.monitor = Monitor(environment=environment(broker, server))
+        self.monitor = Monitor(environment=environment(broker, server), config=config)
         self._wav = wav
         self._spans = []
 
@@ -248,3 +250,61 @@ def test_a_sound_server_that_stops_for_a_while_brings_no_old_audio(broker, frail
         assert end >= start
         assert end < stopped_at + 1.0 or start > resumed_at - 1.0
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+@pytest.mark.parametrize("asleep_s", [5, pytest.param(600, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
+def test_a_monitor_that_slept_tells_of_one_hole_and_hears_on(broker, frail_pulse, wav, asleep_s):  # noqa: F811
+    """Stopped, as by a machine's suspend: the sound server goes on, and keeps what nobody fetches."""
+    with Interrupted(broker, frail_pulse, wav, config="[audio]\nstall_s = 2.0\n") as it:
+        stopped_at = time.time()
+        it.monitor.send("SIGSTOP")
+        time.sleep(asleep_s)
+        resumed_at = time.time()
+        it.monitor.send("SIGCONT")
+        cut = it.witness.wait_for(
+            f"{BASE}/event", lambda seen: seen.json["type"] == "end" and seen.json["gap_s"] > 0, timeout_s=10
+        )
+        assert cut.json["gap_s"] == pytest.approx(resumed_at - stopped_at, abs=2.5)
+        it.expect_to_hear_again()
+        spans = it.spans()
+        it.witness.publish(f"{BASE}/request/health_check", b"")
+        health = it.witness.wait_for(f"{BASE}/response/health_check", timeout_s=20).json["data"]
+        assert resumed_at - stopped_at - 1 < health["audio_lost_s"] < resumed_at - stopped_at + 10
+        code, _ = it.monitor.end()
+    assert code == 0, it.monitor.log
+    for start, end in spans:
+        assert start <= end
+        assert end < stopped_at + 1.0 or start > resumed_at - 1.0
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_a_stopped_reader_of_standard_output_holds_nothing_else_up(broker, frail_pulse, tmp_path):  # noqa: F811
+    """The microphone does not wait, and the broker is told everything."""
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, speech(), 16_000)
+    witness = broker.watch(f"{BASE}/#")
+    variables = environment(broker, frail_pulse) | {"SER_MONITOR__NODE": NODE, "SER_MONITOR__AUDIO__RING_S": "2"}
+    # Twelve events do not fit into 4 kB.
+    process = subprocess.Popen([*SER, "--format", "json"], env=variables, stdout=subprocess.PIPE, pipesize=4096)
+    try:
+        listening(witness, timeout_s=20)
+        player = frail_pulse.play_in_background(path)
+        ends = witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "end", count=6, timeout_s=90)
+        player.wait(30)
+        assert ends
+        witness.clear()
+        witness.publish(f"{BASE}/request/health_check", b"")
+        health = witness.wait_for(f"{BASE}/response/health_check", timeout_s=20).json["data"]
+        assert (health["audio_lost_s"], health["dropped"]) == (0, 0)
+        assert health["audio_age_s"] < 2
+        before = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert time.monotonic() - before < 5
+        witness.wait_for(f"{BASE}/availability", lambda seen: seen.text == "offline")
+        printed = process.stdout.read()
+        assert 0 < len(printed) <= 4096
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -35,6 +35,7 @@ from monitor.sinks.lettering import LETTERING_ROWS, lettering
 from monitor.sinks.panel import LivePanel, bar, colours, percent
 from monitor.sinks.pretty import Pretty, terminal_console
 from monitor.sinks.stdout import JsonLines, make_stdout_sink
+from monitor.sources import MUTED_GAP
 
 RATE_HZ = 16_000
 FOUR = ("angry", "happy", "neutral", "sad")
@@ -269,6 +270,14 @@ def test_lines_without_a_terminal_are_plain_and_exact():
         "13:04:26  ╰ angry?    80 %  ━━━━━━━━━━━━━───    2.0 s   -24.6 dBFS",
         "13:04:26  ! 0.50 s of audio lost: overflow",
     ]
+
+
+def test_muted_time_is_not_called_lost():
+    stream = io.StringIO()
+    sink = Pretty(Console(file=stream, width=80, highlight=False), FOUR, RATE_HZ)
+    sink.write(Report(Gap(50_000, 160_000, MUTED_GAP), 47_066.1))
+    sink.close()
+    assert stream.getvalue() == "13:04:26  ! muted for 10.00 s\n"
 
 
 @pytest.mark.parametrize("labels", LABEL_SETS.values(), ids=LABEL_SETS)

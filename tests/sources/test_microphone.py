@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -352,6 +353,104 @@ def test_a_slow_reader_loses_the_oldest_and_is_told(system):
     assert second.gap_cause == "overflow"
     assert second.start_sample == first.end_sample + second.lost_samples
     assert second.lost_samples >= 0.5 * RATE_HZ
+    # The ring was full: what is read is as old as what waits behind it.
+    assert len(second.samples) + second.queued_samples == round(0.3 * RATE_HZ)
+
+
+def test_a_machine_that_slept_for_ten_minutes_has_one_hole_and_hears_on(system, monkeypatch):
+    asleep_s = [0.0]
+    monkeypatch.setattr(microphone, "elapsed_s", lambda: time.monotonic() + asleep_s[0])
+    with Listener(stall_s=3.0) as listener:
+        listener.hear(3_200)
+        asleep_s[0] = 600.0
+        listener.wait(lambda: listener.gaps)
+        before = listener.n_samples
+        listener.wait(lambda: listener.n_samples >= before + 3_200, timeout_s=10.0)
+        assert listener.microphone.status().failure == ""
+    holes = [i for i, block in enumerate(listener.blocks) if block.lost_samples]
+    # Said at once, and again when audio is back: there is none in between.
+    assert holes == list(range(holes[0], holes[0] + len(holes)))
+    assert not any(len(listener.blocks[i].samples) for i in holes[:-1])
+    assert sum(listener.blocks[i].lost_samples for i in holes) >= 600 * RATE_HZ
+    elapsed = 600 + listener.times[-1] - listener.times[0]
+    numbered = (listener.blocks[-1].end_sample - listener.blocks[0].end_sample) / RATE_HZ
+    assert abs(elapsed - numbered) < 0.5
+
+
+def _lost_s(listener):
+    """By cause, in seconds."""
+    lost = Counter()
+    for n_samples, cause in listener.gaps:
+        lost[cause] += n_samples / RATE_HZ
+    return lost
+
+
+def test_time_muted_in_an_outage_is_not_lost_and_the_outage_is(system):
+    with Listener() as listener:
+        listener.hear(3_200)
+        system.working = False
+        listener.wait(lambda: listener.gaps)
+        time.sleep(0.5)
+        listener.microphone.mute(muted=True)
+        time.sleep(2.0)
+        system.working = True
+        listener.microphone.mute(muted=False)
+        listener.hear(3_200)
+    lost = _lost_s(listener)
+    assert set(lost) == {"device", "muted"}
+    assert lost["muted"] > 1.8
+    assert lost["device"] > 0.4
+    elapsed = listener.times[-1] - listener.times[0]
+    heard = (listener.n_samples - len(listener.blocks[0].samples)) / RATE_HZ
+    assert lost["device"] + lost["muted"] + heard == pytest.approx(elapsed, abs=0.5)
+    assert lost["device"] < elapsed - 1.8
+
+
+def test_an_outage_behind_muted_time_is_lost_and_muted_time_is_not(system):
+    with Listener() as listener:
+        listener.hear(3_200)
+        listener.microphone.mute(muted=True)
+        listener.wait(lambda: system.n_open == 0)
+        system.working = False
+        time.sleep(2.0)
+        listener.microphone.mute(muted=False)
+        listener.wait(lambda: listener.microphone.status().failure)
+        time.sleep(1.0)
+        system.working = True
+        listener.hear(3_200)
+    lost = _lost_s(listener)
+    assert lost["muted"] > 1.8
+    assert lost["device"] > 0.8
+    elapsed = listener.times[-1] - listener.times[0]
+    assert lost["device"] < elapsed - 1.8
+
+
+def test_muting_while_nothing_comes_loses_what_had_not_come(system):
+    with Listener(stall_s=30.0) as listener:
+        listener.hear(3_200)
+        system.hang()
+        time.sleep(2.0)
+        listener.microphone.mute(muted=True)
+        listener.wait(lambda: listener.gaps)
+        system.resume()
+    lost_samples, cause = listener.gaps[0]
+    assert (cause, lost_samples > 1.5 * RATE_HZ) == ("device", True)
+
+
+def test_nothing_is_overwritten_while_muted_however_late_the_reader(system):
+    source = Microphone(AudioSettings(ring_s=1.0), RATE_HZ)
+    blocks = source.blocks()
+    next(blocks)
+    source.mute(muted=True)
+    time.sleep(2.0)
+    found = [next(blocks)]
+    while not found[-1].lost_samples:
+        found.append(next(blocks))
+    source.stop()
+    assert found[-1].gap_cause == "muted"
+    assert found[-1].lost_samples > 1.0 * RATE_HZ
+    # What was heard before it was muted, and not a block of what came then.
+    assert sum(len(block.samples) for block in found) < 0.8 * RATE_HZ
 
 
 def _received(clock, arrivals):

@@ -125,3 +125,41 @@ def test_without_results_there_is_no_page(tmp_path):
     with pytest.raises(NoInputError, match="no results"):
         write_results(tmp_path / "runs", tmp_path / "models", tmp_path / "docs")
     assert not (tmp_path / "docs").exists()
+
+
+def test_a_section_without_its_files_stays(tmp_path):
+    """But not one of a model that has changed since."""
+    runs, models, page = tmp_path / "runs", tmp_path / "models", tmp_path / "docs/results.md"
+    crossval_file(runs, "small", "ravdess-5fold", {"fold-1": (0.66, 0.62)})
+    write_results(runs, models, page.parent)
+    before = page.read_text()
+    shutil.rmtree(runs)
+    page.write_text(before + "\n## `emotion` as a stream\n\nemotion@12345678: of a model that is gone\n")
+    crossval_file(runs, "small", "leave-one-corpus-out", {"EmoDB": (0.6, 0.6)})
+    write_results(runs, models, page.parent)
+    after = page.read_text()
+    assert after.startswith(before.rstrip())
+    assert after.index("## RAVDESS") < after.index("## A corpus that was never heard")
+    assert "gone" not in after
+    write_results(runs, models, page.parent)
+    assert page.read_text() == after
+
+
+def test_cards_say_what_the_page_knows_of_their_kind(tmp_path):
+    models, page = tmp_path / "models", tmp_path / "docs/results.md"
+    (models / "held-out").mkdir(parents=True)
+    for folder in (models, models / "held-out"):
+        shutil.copyfile("models/held-out/emotion.tflite", folder / "emotion.tflite")
+        (folder / "emotion.md").write_text("# emotion\n\nas it was exported\n\n## Speakers\n\nmany\n")
+    identity = EmotionModel.load(models / "emotion.tflite").identity
+    page.parent.mkdir()
+    page.write_text(f"# Page\n\n## `emotion` as a stream\n\n{identity}\n\n![live](stream.png)\n")
+    crossval_file(tmp_path / "runs", "small", "leave-one-corpus-out", {"EmoDB": (0.6, 0.6)})
+    for _ in range(2):
+        write_results(tmp_path / "runs", models, page.parent)
+    for card, way in ((models / "emotion.md", "../docs"), (models / "held-out/emotion.md", "../../docs")):
+        text = card.read_text()
+        assert text.startswith("# emotion\n\nas it was exported\n\n## Speakers\n\nmany\n\n## As a stream\n\n")
+        assert f"![live]({way}/stream.png)" in text
+        assert f"]({way}/small-confusion.png)" in text
+        assert text.count("| EmoDB  |") == text.count("## Corpora that were never heard") == 1

@@ -3,6 +3,7 @@
 TensorFlow stays in processes of its own: it clashes with the small interpreter that other tests load here.
 """
 
+import hashlib
 import importlib.util
 import json
 import shutil
@@ -270,6 +271,51 @@ def test_labels_by_gender_come_from_the_same_run(trained, workplace, corpora_roo
     assert answer.activity.shape == (30,)
     assert ((answer.activity > 0) & (answer.activity < 1)).all()
     assert (workplace / "gendered/gender-tiny.md").is_file()
+
+
+@pytest.fixture(scope="module")
+def further(trained, workplace, tiny_path):
+    """A recipe that goes on with the network of `tiny` and changes next to nothing of it."""
+    path = workplace / "further.toml"
+    text = tiny_path.read_text().replace('name = "tiny"', 'name = "tiny-further"\nmodel = "tiny"', 1)
+    rate = 'begins_with = "tiny"\nlearning_rate = 1e-9\nsteps = 2'
+    path.write_text(text.replace("steps = 12", rate).replace("averaging = 0.9", "averaging = 0.0"))
+    return path
+
+
+def test_a_training_goes_on_with_the_network_of_another(further, workplace, corpora_root):
+    train = ("-m", "trainer.cli", "train", further, "--data", corpora_root)
+    run(*train, "--begin-with", "runs/tiny", cwd=workplace)
+    distance = run(
+        "-c",
+        "import sys, json, numpy as np\nfrom pathlib import Path\nfrom trainer.network import read_network\n"
+        "a, b = (read_network(Path(p)).trainable_variables for p in sys.argv[1:])\n"
+        "print(json.dumps(max(float(np.abs(x - y).max()) for x, y in zip(a, b, strict=True))))",
+        workplace / "runs/tiny/model.keras",
+        workplace / "runs/tiny-further/model.keras",
+        cwd=workplace,
+    )
+    assert json.loads(distance.splitlines()[-1]) < 1e-6
+    run("-m", "trainer.cli", "export", "runs/tiny-further", "--models", "on", "--data", corpora_root, cwd=workplace)
+    provenance = read_model_file(workplace / "on/tiny.tflite").card.provenance
+    network = (workplace / "runs/tiny/model.keras").read_bytes()
+    assert provenance["recipe"] == "tiny-further"
+    assert provenance["began_with"]["recipe"] == "tiny"
+    assert provenance["began_with"]["sha256"] == hashlib.sha256(network).hexdigest()
+    card = (workplace / "on/tiny.md").read_text()
+    assert "`ser-train train tiny`, `ser-train train tiny-further --begin-with runs/tiny`" in card
+
+
+def test_it_begins_with_nobody_who_knows_its_judges(further, everyones, workplace, corpora_root, tiny_path):
+    def refusal(recipe, *words):
+        command = ("-m", "trainer.cli", "train", recipe, "--data", corpora_root, "--out", "runs/refused", *words)
+        return run(*command, cwd=workplace, code=78)
+
+    assert "EmoDB 08 09, by whom 'tiny-further' is judged" in refusal(further, "--begin-with", "runs/tiny-everyone")
+    assert "EmoDB 08 09, by whom 'tiny-further' is judged" in refusal(further, "--begin-with", everyones)
+    assert "begins with the network of 'tiny', found chance" in refusal(further)
+    assert "begins with chance, found the network of 'tiny'" in refusal(tiny_path, "--begin-with", "runs/tiny")
+    assert not (workplace / "runs/refused").exists()
 
 
 def test_everyone_wants_a_run_of_the_same_recipe(tmp_path, corpora_root, tiny):

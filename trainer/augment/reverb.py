@@ -37,7 +37,9 @@ class Reverb(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         measured_probability: of a measured one, where there are any.
         min_decay_s: shortest time to -60 dB of a made-up one.
         max_decay_s: longest.
-        max_direct_db: the direct sound of a made-up one is up to so much stronger than all its reverberation.
+        min_direct_db: the direct sound of a made-up one is so much stronger than all its reverberation, at least;
+            negative far from the microphone.
+        max_direct_db: and at most.
         recordings: training leaves out the rooms that models are judged in: see `trainer.rooms`.
         root: data directory; set by `opened`.
     """
@@ -47,6 +49,7 @@ class Reverb(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     measured_probability: Share = 0.5
     min_decay_s: Annotated[float, Meta(gt=0)] = 0.1
     max_decay_s: Annotated[float, Meta(gt=0)] = 0.4
+    min_direct_db: float = 0.0
     max_direct_db: float = 12.0
     recordings: Recordings = "training"
     root: Path | None = None
@@ -71,7 +74,7 @@ class Reverb(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """Direct sound and exponentially decaying noise, float32 (n,) with energy 1."""
         n = int(rate_hz * rng.uniform(self.min_decay_s, self.max_decay_s))
         tail = rng.standard_normal(n) * 10 ** (-_DECAY_EXPONENT * np.arange(n) / n)
-        tail *= 10 ** (-rng.uniform(0, self.max_direct_db) / 20) / np.sqrt(np.sum(tail**2))
+        tail *= 10 ** (-rng.uniform(self.min_direct_db, self.max_direct_db) / 20) / np.sqrt(np.sum(tail**2))
         tail[0] = 1
         return _unit_energy(tail)
 
