@@ -34,7 +34,7 @@ class Monitor:
     def __init__(self, *arguments, environment, node=NODE, config=None, found=None, prefix=()):
         """`environment` as `Broker.environment` makes it. `config` is the file's text.
 
-        `prefix` are words before the command: a program that starts it and becomes it.
+        `prefix` are words before the command, of a program that starts another one.
 
         `found` is where the file is, if the program is to find it in a standard place instead of being told.
         What it prints is kept: `--format json` among the arguments lets `printed` tell what it said.
