@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import resource
 import socket
 import subprocess
 import time
@@ -336,6 +337,24 @@ def test_few_descriptors_are_enough_over_outages(broker):
         assert re.search(r"Max open files +32 ", limits)
         assert monitor.end()[0] == 0, monitor.log
     assert "Too many open files" not in monitor.log
+
+
+def test_a_reload_for_which_there_is_no_memory_changes_nothing(broker):
+    """While a second model is checked the first one works on; the library that both use would wait for its buffer."""
+    witness = broker.watch(OWN)
+    with Monitor("--input", "-", environment=broker.environment()) as monitor:
+        monitor.talk()
+        witness.wait_for(f"{BASE}/event", timeout_s=30)
+        pages = int(Path(f"/proc/{monitor.process.pid}/statm").read_text().split()[0])
+        n_bytes = pages * resource.getpagesize() + 20_000_000
+        resource.prlimit(monitor.process.pid, resource.RLIMIT_AS, (n_bytes, n_bytes))
+        monitor.configure("[model]\nthreads = 2\n")
+        monitor.reload()
+        monitor.wait_for_log("the configuration stays as it was")
+        assert "not enough memory" in monitor.log
+        witness.clear()
+        witness.wait_for(f"{BASE}/event", timeout_s=30)
+        assert monitor.end()[0] == 0, monitor.log
 
 
 def test_every_json_topic_keeps_its_promise(broker):
