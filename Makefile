@@ -2,7 +2,8 @@
 # make test  install what the tests need, run all   make bench  measure, side by side
 # sudo make install        the service; sudo make uninstall
 # make install-user        the service of a desktop session; make uninstall-user
-# make test-long           the long forms of the tests: outages of minutes
+# make test-long           the long forms of the tests: outages of minutes, endurance of hours
+# make fuzz                each reader of what comes from outside, ten minutes each; FUZZ='card --minutes 1'
 # make test-systemd        the service under a real systemd, in a container; as root
 # make schemas             write docs/schemas again
 # PYTHON=python3.12 make run   another Python (3.11 or newer); VENV=... another folder
@@ -14,14 +15,14 @@ SER := $(BIN)/ser-monitor
 
 # libsndfile comes inside the soundfile wheel; PortAudio does not come with sounddevice on Linux.
 RUN_PACKAGES := libportaudio2
-TEST_PACKAGES := $(RUN_PACKAGES) libasound2-plugins pulseaudio pulseaudio-utils mosquitto faketime
+TEST_PACKAGES := $(RUN_PACKAGES) libasound2-plugins pulseaudio pulseaudio-utils mosquitto faketime strace
 SYSTEMD_PACKAGES := systemd-container debootstrap
 # Where a whole run is wanted anyway, the service is tested too.
 ifeq ($(CI),true)
 TEST_PACKAGES += $(SYSTEMD_PACKAGES)
 endif
 
-.PHONY: run test test-long test-systemd lint format bench bench-features demo-clip golden terminal-picture schemas clean
+.PHONY: run test test-long test-systemd fuzz lint format bench bench-features demo-clip golden terminal-picture schemas clean
 .PHONY: install uninstall install-user uninstall-user
 
 run: $(VENV)/.run
@@ -41,6 +42,9 @@ test-long: $(VENV)/.test
 test-systemd: $(VENV)/.test
 	@sh .ci/debian-packages $(SYSTEMD_PACKAGES)
 	SER_TEST_SYSTEMD=1 $(BIN)/python -m pytest -m systemd $(PYTEST)
+
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 install uninstall install-user uninstall-user:
 	@PYTHON='$(PYTHON)' DESTDIR='$(DESTDIR)' NO_START='$(NO_START)' PURGE='$(PURGE)' sh systemd/install.sh $@
@@ -88,6 +92,10 @@ $(VENV)/.run: pyproject.toml | $(VENV)/.venv
 
 $(VENV)/.train: pyproject.toml | $(VENV)/.venv
 	@$(BIN)/python -m pip install --quiet --editable '.[train]'
+	@touch $@
+
+$(VENV)/.fuzz: pyproject.toml | $(VENV)/.venv
+	@$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/.venv

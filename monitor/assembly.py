@@ -22,6 +22,7 @@ from monitor.model import EmotionModel, is_shipped, model_file
 from monitor.pipeline import GateRule, Pipeline, PipelineRules
 from monitor.pipeline.smoother import DecisionRule
 from monitor.registry import resolve
+from monitor.shortage import RELOAD_BYTES, demand
 from monitor.sinks import SINKS
 from monitor.sinks.schema import Identity
 from monitor.sinks.stdout import make_stdout_sink
@@ -56,7 +57,9 @@ def load_model(settings: Settings, meanwhile: Callable[[], bool] = lambda: True)
 
     Raises:
         ModelError, NoInputError, PermissionDeniedError: as `EmotionModel.load` and `try_model`.
+        ShortageError: as `demand`.
     """
+    demand(RELOAD_BYTES)
     path, threads = model_path(settings), settings.model.threads
     content = read_content(path)
     file = take_apart(content, path)

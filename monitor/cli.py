@@ -14,7 +14,9 @@ from importlib.metadata import version
 
 from monitor.checkup import CHECKS
 from monitor.errors import MissingDependencyError, MonitorError, quoted
+from monitor.host import share_memory_among_threads
 from monitor.logs import journal_prefix
+from monitor.shortage import HEARING_BYTES, NUMPY_BYTES, demand, shortage_of
 
 # BLAS threads double the CPU time of our small matrix products; read when numpy is imported, which is later.
 for _library in ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM"):
@@ -35,6 +37,8 @@ VERBS = {
     "ha-discovery": "print what Home Assistant is told, or remove this monitor from it",
 }
 
+_WITHOUT_MODEL = ("devices", "config", "ha-discovery")
+
 NOTICE = (
     "Emotion is inferred from how a voice sounds; it is not a reading of what someone feels. "
     "Tell the people who are listened to."
@@ -47,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the daemon takes over
+        share_memory_among_threads()
+        demand(NUMPY_BYTES if options.verb in _WITHOUT_MODEL else HEARING_BYTES)
         code: int = import_module(module_of(options.verb)).run(options)
     except BrokenPipeError:
         return 0
@@ -79,6 +85,7 @@ def _prepare_streams() -> None:
 
 def _explain(error: Exception) -> tuple[str, int]:
     """What to say, and an exit code."""
+    error = shortage_of(error) or error
     if isinstance(error, ImportError):
         package = (error.name or "").partition(".")[0]
         error = MissingDependencyError(_PIP_NAMES.get(package, package) or "?", error)

@@ -55,6 +55,10 @@ class OutputFailedError(MonitorError):
     exit_code = 74
 
 
+class ShortageError(MonitorError):
+    """The operating system gives too little memory, or too few threads."""
+
+
 class StuckError(MonitorError):
     """A part of the program hangs for good: only a new process helps."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import mmap
 import os
 import socket
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 
 _TIME_ERROR = 5
 """adjtimex(2) returns TIME_ERROR while the clock is not synchronised."""
+_M_ARENA_MAX = -8
+"""Of glibc's mallopt(3)."""
 _TIMESYNC = Path("/run/systemd/timesync")
 """Where systemd-timesyncd says that it has set the clock."""
 _MACHINE_ID_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
@@ -182,3 +185,37 @@ def limit_memory(more_bytes: int) -> None:
 def processor_s() -> float:
     """Processor time of this process so far, in seconds."""
     return time.process_time()
+
+
+def can_reserve(n_bytes: int) -> bool:
+    """Whether this process could have `n_bytes` more of addresses; none is kept."""
+    # Private: shared memory would be counted although nobody writes to it.
+    private = {} if sys.platform == "win32" else {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS}
+    try:
+        mmap.mmap(-1, n_bytes, **private).close()
+    except (OSError, MemoryError):
+        return False
+    return True
+
+
+def share_memory_among_threads() -> None:
+    """Have one heap for all threads, where the C library can be asked: glibc would give each one of its own.
+
+    64 MB of addresses each, which is what a process of limited size then lacks for a thread's stack. Call it before
+    there are threads.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    # musl, the other C library of Linux, has one heap anyway.
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
+def address_limit_bytes() -> int | None:
+    """How many bytes of addresses this process may have in all; None where there is no limit."""
+    if sys.platform == "win32":
+        return None
+    import resource  # noqa: PLC0415 - Windows has none
+
+    limit_bytes = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit_bytes == resource.RLIM_INFINITY else limit_bytes

@@ -146,7 +146,8 @@ class Connection:
         """Disconnect in good order; False where the thread hangs and is left behind."""
         self._stopping.set()
         self.wake()
-        if self._thread is not None:
+        # Not alive: never started, or one that could not be started.
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join(timeout_s)
             if self._thread.is_alive():
                 return False

@@ -96,8 +96,9 @@ class Capture:
             self.stream.interrupt()
 
     def join(self, timeout_s: float) -> None:
-        """Wait for the thread."""
-        self._thread.join(timeout_s)
+        """Wait for the thread, if there is one: it may be the one that could not be started."""
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
 
     @property
     def alive(self) -> bool:

@@ -6,6 +6,7 @@ import logging
 import os
 import queue
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -17,7 +18,7 @@ from monitor.sources import LIVE_BLOCK_S, SourceStatus
 from monitor.sources.resample import BlockStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -76,7 +77,8 @@ class RawPcm:
             BadAudioError: the stream starts with the header of an audio file.
             NoInputError: the stream cannot be read.
         """
-        threading.Thread(target=self._read_all, name="stdin", daemon=True).start()
+        reading = (_reader(self._stream, self._fd, self._read_bytes), self._reads)
+        threading.Thread(target=_read_all, args=reading, name="stdin", daemon=True).start()
         pending = self._first_bytes()
         while pending and not self._stopped.is_set():
             n_whole = len(pending) - len(pending) % self._frame_bytes
@@ -100,19 +102,6 @@ class RawPcm:
 
     def mute(self, *, muted: bool) -> None:
         """A pipe stays open: what comes is thrown away by whoever reads the blocks."""
-
-    def _read_all(self) -> None:
-        """Reads until the stream ends; an empty piece says so. Runs on the reading thread."""
-        try:
-            while piece := self._read_some():
-                self._reads.put(piece)
-            self._reads.put(b"")
-        except (OSError, ValueError) as error:
-            self._reads.put(error)
-
-    def _read_some(self) -> bytes:
-        # os.read takes no lock: a BufferedReader's, held by a blocked thread, aborts the interpreter when it exits.
-        return self._stream.read(self._read_bytes) if self._fd is None else os.read(self._fd, self._read_bytes)
 
     def _next_read(self) -> bytes:
         """What came next; nothing when the stream has ended or `stop` was called."""
@@ -143,6 +132,25 @@ class RawPcm:
 
     def _frames(self, whole: bytes) -> NDArray[np.int16]:
         return np.frombuffer(whole, dtype="<i2").astype(np.int16, copy=False).reshape(-1, self._channels)
+
+
+def _reader(stream: BinaryIO, fd: int | None, n_bytes: int) -> Callable[[], bytes]:
+    # os.read takes no lock: a BufferedReader's, held by a blocked thread, aborts the interpreter when it exits.
+    return partial(stream.read, n_bytes) if fd is None else partial(os.read, fd, n_bytes)
+
+
+def _read_all(read: Callable[[], bytes], reads: queue.Queue[bytes | Exception]) -> None:
+    """Read until the stream ends; an empty piece says so. Runs on the reading thread.
+
+    It knows nothing of the source: a thread left behind in a read would keep the resampler, whose library complains
+    at exit about what was not given back.
+    """
+    try:
+        while piece := read():
+            reads.put(piece)
+        reads.put(b"")
+    except (OSError, ValueError) as error:
+        reads.put(error)
 
 
 def file_format(start: bytes) -> str:

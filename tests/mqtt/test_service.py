@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import re
+import resource
 import socket
 import subprocess
 import time
@@ -13,7 +15,7 @@ import jsonschema
 import msgspec
 import pytest
 from mqtt.conftest import MONITOR
-from mqtt.program import NODE, SER, Monitor, speech
+from mqtt.program import NODE, RATE_HZ, SER, Monitor, speech
 from ports import free_port
 from waiting import wait_until
 
@@ -292,6 +294,67 @@ def test_secrets_stay_secret(secured_broker, tmp_path, place):
         monitor.end()
         assert secret not in monitor.log
     assert not [seen for seen in witness.messages if secret.encode() in seen.payload]
+
+
+def children_of(pid):
+    """Processes that any of its threads has started."""
+    lists = [task.joinpath("children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return [Path("/proc", child) for each in lists for child in each.split()]
+
+
+def test_a_program_that_brings_the_sound_gets_no_secret(secured_broker, tmp_path):
+    """It runs for as long as the monitor does, and might start anything."""
+    secret = MONITOR.password
+    (tmp_path / "raw").write_bytes(b"\0" * RATE_HZ * 2)
+    environment = secured_broker.environment(username=MONITOR.username, password=secret)
+    config = f"""[audio]\ncommand = "sh -c 'while cat {tmp_path}/raw; do sleep 1; done'"\n"""
+    with Monitor("--log-level", "debug", environment=environment, config=config) as monitor:
+        secured_broker.watch(f"{BASE}/#").wait_for(f"{BASE}/status", is_listening)
+        children = children_of(monitor.process.pid)
+        assert children
+        for child in children:
+            assert b"SER_MONITOR" not in (child / "environ").read_bytes()
+            assert secret.encode() not in (child / "environ").read_bytes() + (child / "cmdline").read_bytes()
+        assert monitor.end()[0] == 0
+        assert secret not in monitor.log
+
+
+_FEW = ("sh", "-c", 'ulimit -n 32; exec "$@"', "sh")
+
+
+def test_few_descriptors_are_enough_over_outages(broker):
+    """Of each outage something could stay open."""
+    witness = broker.watch(OWN)
+    with Monitor("--input", "-", environment=broker.environment(), prefix=_FEW) as monitor:
+        monitor.talk()
+        for _ in range(4):
+            witness.wait_for(f"{BASE}/event", timeout_s=30)
+            broker.kill()
+            witness.clear()
+            broker.start()
+        witness.wait_for(f"{BASE}/event", timeout_s=30)
+        limits = Path(f"/proc/{monitor.process.pid}/limits").read_text()
+        assert re.search(r"Max open files +32 ", limits)
+        assert monitor.end()[0] == 0, monitor.log
+    assert "Too many open files" not in monitor.log
+
+
+def test_a_reload_for_which_there_is_no_memory_changes_nothing(broker):
+    """While a second model is checked the first one works on; the library that both use would wait for its buffer."""
+    witness = broker.watch(OWN)
+    with Monitor("--input", "-", environment=broker.environment()) as monitor:
+        monitor.talk()
+        witness.wait_for(f"{BASE}/event", timeout_s=30)
+        pages = int(Path(f"/proc/{monitor.process.pid}/statm").read_text().split()[0])
+        n_bytes = pages * resource.getpagesize() + 20_000_000
+        resource.prlimit(monitor.process.pid, resource.RLIMIT_AS, (n_bytes, n_bytes))
+        monitor.configure("[model]\nthreads = 2\n")
+        monitor.reload()
+        monitor.wait_for_log("the configuration stays as it was")
+        assert "not enough memory" in monitor.log
+        witness.clear()
+        witness.wait_for(f"{BASE}/event", timeout_s=30)
+        assert monitor.end()[0] == 0, monitor.log
 
 
 def test_every_json_topic_keeps_its_promise(broker):

@@ -12,9 +12,11 @@ import time
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.demo import clip_path
 from monitor.errors import BadAudioError, NoInputError, UsageError
 from monitor.sources.rawpcm import RawPcm
 
@@ -157,3 +159,21 @@ def test_the_process_exits_cleanly_while_stdin_is_blocked():
         assert process.wait(20) == 0
         assert process.stdout.read().strip() == b"0"
         assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")  # noqa: PTH110
+def test_an_output_that_fails_leaves_no_resampler_behind(tmp_path):
+    """The thread that reads may be blocked for good; soxr's binding would complain of what it keeps, line by line."""
+    samples, _ = soundfile.read(clip_path(), dtype="int16")
+    (tmp_path / "raw").write_bytes(np.tile(samples, 10).astype("<i2").tobytes())
+    with (tmp_path / "raw").open("rb") as raw, open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-m", "monitor.cli", "--input", "-", "--rate", "44100", "--format", "json"],
+            stdin=raw,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 74
+    assert done.stderr.count(b"\n") == 1, done.stderr.decode()
