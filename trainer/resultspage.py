@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from monitor.errors import ConfigError, NoInputError
-from monitor.model import EmotionModel
+from monitor.model import SHIPPED_MODELS, EmotionModel
 from trainer.cardcompletion import complete_cards
 from trainer.crossvalsections import crossval_sections
 from trainer.evaluation import HELD_OUT
 from trainer.evaluation import RESULT as EVALUATION
 from trainer.evaluationtables import calibration_words, gender_table, language_table, recall_table, threshold_words
-from trainer.export import FORMS_FILE
+from trainer.export import FORMS_FILE, GENDER_PREFIX, export_folder
 from trainer.forms import forms_table, read_forms
 from trainer.pagesections import joined, split_sections
 from trainer.runs import RunFolder
@@ -37,9 +37,7 @@ if TYPE_CHECKING:
     from monitor.card import ModelCard
 
 PAGE, STREAM_PICTURE = "results.md", "stream.png"
-_MODELS = {"emotion": "emotion/export", "gender-emotion": "emotion/export-by-gender"}
-"""Name of a shipped model to where its export was judged: there, unless `evaluate` judged it again."""
-_PLACES = ("RAVDESS", "A corpus", *(f"`{name}`" for name in _MODELS))
+_PLACES = ("RAVDESS", "A corpus", *(f"`{name}`" for name in SHIPPED_MODELS))
 """How the headings begin, in the order of the page."""
 
 
@@ -54,7 +52,7 @@ def write_results(runs: Path, models: Path, docs: Path) -> int:
     Raises:
         NoInputError: nothing of what it shows is there.
     """
-    of_models = (section for name in _MODELS for section in _model(name, runs, models, docs))
+    of_models = (section for name in SHIPPED_MODELS for section in _model(name, runs, models, docs))
     made = [*crossval_sections(runs, docs), *of_models]
     if not made:
         raise NoInputError(
@@ -66,7 +64,7 @@ def write_results(runs: Path, models: Path, docs: Path) -> int:
     in_order = [text for place in _PLACES for heading, text in sections.items() if re.match(place, heading)]
     (docs / PAGE).write_text(joined(_HEAD, in_order), encoding="utf-8")
     print(f"{docs / PAGE}: written")
-    for name in _MODELS:
+    for name in SHIPPED_MODELS:
         complete_cards(name, sections, models, docs)
     return 0
 
@@ -76,10 +74,12 @@ def _kept(page: Path, models: Path) -> dict[str, str]:
     if not page.is_file():
         return {}
     _, sections = split_sections(page.read_text(encoding="utf-8"))
-    there = {name: EmotionModel.load(path).identity for name in _MODELS if (path := _judged(models, name)).is_file()}
+    there = {
+        name: EmotionModel.load(path).identity for name in SHIPPED_MODELS if (path := _judged(models, name)).is_file()
+    }
 
     def holds(heading: str, text: str) -> bool:
-        name = next((name for name in _MODELS if heading.startswith(f"`{name}`")), None)
+        name = next((name for name in SHIPPED_MODELS if heading.startswith(f"`{name}`")), None)
         return name is None or there.get(name, "no model") in text
 
     return {heading: text for heading, text in sections.items() if holds(heading, text)}
@@ -100,16 +100,18 @@ speakers: [earlier.md](earlier.md). What was tried: [experiments.md](experiments
 
 def _model(name: str, runs: Path, models: Path, docs: Path) -> Iterator[str]:
     """What `export` or `evaluate` found of one model, and of it as a stream."""
-    places = (runs / f"evaluate-{name}" / EVALUATION, runs / _MODELS[name] / EVALUATION)
-    evaluations, stream = [path for path in places if path.is_file()], runs / f"stream-{name}"
-    if not evaluations and not (stream / STREAM).is_file():
-        return
     judged = _judged(models, name)
+    if not judged.is_file():
+        return
     model = EmotionModel.load(judged)
+    # Where its export was judged; `evaluate` may have judged it again.
+    exported = export_folder(runs / model.card.provenance["recipe"], by_gender=name.startswith(GENDER_PREFIX))
+    places = (runs / f"evaluate-{name}" / EVALUATION, exported / EVALUATION)
+    evaluations, stream = [path for path in places if path.is_file()], runs / f"stream-{name}"
     if evaluations:
         result = _first_of(evaluations, model)
         yield _evaluated(result, model.card, judged)
-        yield _made_of(result, judged, runs / _MODELS[name])
+        yield _made_of(result, judged, exported)
     if (stream / STREAM).is_file():
         docs.mkdir(parents=True, exist_ok=True)
         picture = docs / (STREAM_PICTURE if name == "emotion" else f"{name}-{STREAM_PICTURE}")

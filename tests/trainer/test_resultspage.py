@@ -100,10 +100,10 @@ def test_a_model_is_shown_as_it_was_evaluated(tmp_path, monkeypatch):
     evaluation.write_text(json.dumps(result))
     write_results(runs, models, tmp_path / "docs")
     # Judged by `export`, before its card was complete: the same network.
-    of_export = runs / "emotion/export/evaluation.json"
+    card = EmotionModel.load(models / "held-out/emotion.tflite").card
+    of_export = runs / card.provenance["recipe"] / "export/evaluation.json"
     of_export.parent.mkdir(parents=True)
-    network = EmotionModel.load(models / "held-out/emotion.tflite").card.tflite_sha256
-    of_export.write_text(json.dumps({**result, "identity": "emotion@12345678", "tflite_sha256": network}))
+    of_export.write_text(json.dumps({**result, "identity": "emotion@12345678", "tflite_sha256": card.tflite_sha256}))
     # What `evaluate` found of an older model does not stand in its way.
     evaluation.write_text(json.dumps({**result, "identity": "emotion@87654321"}))
     (tmp_path / "docs/results.md").unlink()
