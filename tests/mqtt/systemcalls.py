@@ -53,7 +53,8 @@ class SystemCalls:
         for call in [call for call in self._calls if call["error"] != "ENOENT"]:
             opens = "open" in call["name"] and re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC", call["arguments"])
             changes = call["name"] == "creat" or any(word in call["name"] for word in _CHANGING)
-            if (opens or changes) and call["name"] != "readlink" and (paths := _QUOTED.findall(call["arguments"])):
+            looks = call["name"].startswith("readlink")
+            if (opens or changes) and not looks and (paths := _QUOTED.findall(call["arguments"])):
                 found.add(paths[-1] if "link" in call["name"] or "rename" in call["name"] else paths[0])
         return found
 
