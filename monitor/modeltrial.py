@@ -35,7 +35,15 @@ _MEMORY_PER_FILE_BYTE = 4
 _MEMORY_PER_THREAD_BYTES = 16 * 1024 * 1024
 _MOST_SAID = 4096
 _REFUSED = ModelError.exit_code
-_CARRIED = ("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
+_CARRIED = (
+    "PATH",
+    "SYSTEMROOT",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "DYLD_LIBRARY_PATH",
+    "PYTHONHOME",
+    "PYTHONDONTWRITEBYTECODE",
+)
 _CARRIED_ENDING = "_NUM_THREADS"
 _REMEDY = "it was not loaded; get the file again, or export it again with ser-train"
 
@@ -64,13 +72,15 @@ def try_model(
     process = _started(path, min(threads, os.cpu_count() or 1))
     # On a thread: a process that hangs takes nothing.
     feeder = threading.Thread(target=_feed, args=(process, content), name="model-trial", daemon=True)
-    feeder.start()
     try:
+        feeder.start()
         _await_end(process, path, meanwhile, limit_s)
     finally:
         process.kill()
         process.wait()
-        feeder.join()
+        # Not alive: it may be the one that could not be started.
+        if feeder.is_alive():
+            feeder.join()
     assert process.stdout is not None  # noqa: S101 - asked for
     with process.stdout:
         said = process.stdout.read(_MOST_SAID)

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import msgspec
@@ -131,6 +132,21 @@ def test_without_a_process_nothing_is_loaded(foreign, monkeypatch, tmp_path):
         load_model(settings_for(foreign))
 
 
+def test_without_a_thread_no_process_is_left(foreign, monkeypatch, tmp_path):
+    """As where the system gives none: what was started would wait for a model that never comes."""
+    monkeypatch.setattr(sys, "executable", program(tmp_path, "exec sleep 600"))
+    start, started = modeltrial._started, []
+    monkeypatch.setattr(modeltrial, "_started", lambda *words: started.append(start(*words)) or started[0])
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        try_model(foreign.read_bytes(), foreign, 1)
+    assert started[0].returncode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("name", ["", *SHIPPED_MODELS])
 def test_what_is_shipped_needs_no_process(name, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
@@ -150,10 +166,12 @@ def test_what_is_elsewhere_is_not_shipped(foreign, tmp_path):
 def test_the_process_inherits_no_secret(foreign, monkeypatch, tmp_path):
     for name in ("SER_MONITOR__MQTT__PASSWORD", "AWS_SECRET_ACCESS_KEY", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"):
         monkeypatch.setenv(name, "hunter2")
+    monkeypatch.setenv("SYSTEMROOT", "C:")
     monkeypatch.setattr(sys, "executable", program(tmp_path, f"env > {tmp_path}/env; echo $* > {tmp_path}/words"))
     try_model(foreign.read_bytes(), foreign, 1)
     environment = (tmp_path / "env").read_text()
     assert "PYTHONPATH=" in environment
+    assert "SYSTEMROOT=" in environment  # without it Python does not start on Windows
     assert "hunter2" not in environment + (tmp_path / "words").read_text()
 
 
