@@ -13,11 +13,12 @@ from fakes import FakeDevice, FakeSoundSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sources.reading import Reading
+from waiting import wait_until
 
 from monitor.config import AudioSettings
 from monitor.errors import MissingDependencyError, MissingLibraryError, NoInputError, PermissionDeniedError
 from monitor.sources import microphone, portaudio
-from monitor.sources.capture import CaptureClock
+from monitor.sources.capture import CaptureClock, left_behind
 from monitor.sources.microphone import Microphone, input_devices
 from monitor.sources.portaudio import InputDevice, find_device
 
@@ -34,6 +35,8 @@ def system(monkeypatch):
     monkeypatch.setattr(microphone, "_JOIN_S", 0.3)
     yield fake
     fake.resume()
+    # Who hung is counted over the whole process: the next test must find nobody.
+    wait_until(lambda: not left_behind())
 
 
 class Listener(Reading):
