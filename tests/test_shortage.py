@@ -12,6 +12,7 @@ from monitor.host import can_reserve
 from monitor.mqtt.connection import Connection
 from monitor.mqtt.outgoing import Outgoing
 from monitor.shortage import demand, shortage_of
+from monitor.sources.capture import left_behind
 from monitor.sources.microphone import Microphone
 
 _REFUSAL = "can't start new thread"
@@ -73,6 +74,7 @@ def test_a_microphone_without_a_thread_says_what_is_missing():
     """The thread that was not started is not waited for: that would be another error, which hides the first."""
     with pytest.raises(RuntimeError, match=_REFUSAL):
         next(Microphone(AudioSettings(command="cat /dev/zero"), 16_000).blocks())
+    assert left_behind() == 0
 
 
 @pytest.mark.usefixtures("no_threads")

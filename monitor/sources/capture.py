@@ -86,7 +86,6 @@ class Capture:
 
     def start(self) -> None:
         """Begin, on a thread."""
-        _living.add(self)
         self._thread.start()
 
     def let_go(self) -> None:
@@ -111,6 +110,8 @@ class Capture:
         return self._unwanted.is_set()
 
     def _run(self) -> None:
+        # Not before: a thread that cannot be started leaves nobody behind.
+        _living.add(self)
         try:
             self._capture()
         finally:
