@@ -40,11 +40,16 @@ def write(shipped, tmp_path):
 
     def written(flatbuffer):
         path = tmp_path / "foreign.tflite"
-        card = msgspec.structs.replace(shipped.card, tflite_sha256=hashlib.sha256(flatbuffer).hexdigest())
-        write_model_file(path, bytes(flatbuffer), card, shipped.probe)
+        with_network(path, flatbuffer, shipped)
         return path
 
     return written
+
+
+def with_network(path, flatbuffer, file):
+    """Write a model file as `file` is, but for its network."""
+    card = msgspec.structs.replace(file.card, tflite_sha256=hashlib.sha256(flatbuffer).hexdigest())
+    write_model_file(path, bytes(flatbuffer), card, file.probe)
 
 
 @pytest.fixture

@@ -61,6 +61,20 @@ def clip(machine):
     machine.path("/srv/clip.raw").write_bytes(samples.tobytes())
 
 
+@pytest.fixture
+def crashing_model(machine):
+    """In the container: a file as good as the shipped one, but for a network that no interpreter survives."""
+    from test_modeltrial import FARAWAY, with_network
+
+    from monitor.card import read_model_file
+    from monitor.model import shipped_model
+
+    shipped = read_model_file(shipped_model())
+    path = "/etc/ser-monitor/crashing.tflite"
+    with_network(machine.path(path), FARAWAY + shipped.flatbuffer[4:], shipped)
+    return path
+
+
 class TestInstall:
     def test_it_starts_without_a_microphone_and_says_so(self, installation):
         service = Service(installation.machine)
@@ -198,6 +212,21 @@ class TestConfiguration:
         service.waits_for_journal("the configuration stays as it was")
         assert (service.pid, service.show("ActiveState")) == (pid, "active")
         assert broker.heard("cabin/availability") == ["online"]
+
+    def test_a_model_of_ones_own_is_tried_under_the_same_prohibitions(self, service, machine, crashing_model):
+        def name_model(path):
+            service.configure(f'{WITH_BROKER}[model]\npath = "{path}"\n')
+            service.systemctl("reload", service.unit)
+
+        service.start()
+        pid = service.pid
+        machine.path("/etc/ser-monitor/own.tflite").write_bytes((ROOT / "models/emotion.tflite").read_bytes())
+        name_model("/etc/ser-monitor/own.tflite")
+        service.waits_for_journal("configuration read again")
+        name_model(crashing_model)
+        service.waits_for_journal("the configuration stays as it was")
+        assert any(reason in service.journal() for reason in ("crashes the interpreter", "refuses the network"))
+        assert (service.pid, service.show("ActiveState")) == (pid, "active")
 
     def test_a_bad_one_is_not_tried_again(self, service):
         service.drop_in(impatient=IMPATIENT)
