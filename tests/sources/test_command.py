@@ -172,7 +172,7 @@ def test_what_cannot_be_called_is_refused_at_the_start(words, error):
 
 
 def test_device_and_command_do_not_go_together():
-    with pytest.raises(ValueError, match="device is 'USB' and command is given too"):
+    with pytest.raises(ValueError, match='device is "USB" and command is given too'):
         AudioSettings(command="true", device="USB")
 
 
