@@ -69,6 +69,10 @@ class PulseAudio:
         done = subprocess.run(["pactl", *words], env=self.environment, capture_output=True, timeout=10, check=True)
         return done.stdout.decode()
 
+    def n_recorders(self):
+        """How many listen to the microphone."""
+        return len(self.control("list", "short", "source-outputs").splitlines())
+
     def play(self, path):
         """Play an audio file into the microphone, and return when it is over."""
         subprocess.run(["paplay", "--device=mic", str(path)], env=self.environment, timeout=600, check=True)

@@ -27,14 +27,9 @@ def wav(tmp_path):
     return path
 
 
-def recorders(server):
-    """How many listen to the microphone."""
-    return len(server.control("list", "short", "source-outputs").splitlines())
-
-
 def expect_to_hear(server, monitor, wav):
     """Somebody speaks, and is heard."""
-    wait_until(lambda: recorders(server) == 1, timeout_s=30)
+    wait_until(lambda: server.n_recorders() == 1, timeout_s=30)
     n_before = len(monitor.printed)
     server.play(wav)
     wait_until(lambda: any(event["type"] == "end" for event in monitor.printed[n_before:]), timeout_s=20)
@@ -69,7 +64,7 @@ def test_a_microphone_with_300_mb_of_addresses_more_than_it_has(frail_pulse, wav
 def test_what_is_too_little_for_a_microphone_is_said(frail_pulse, limit, name):
     """Or it is enough: how much is needed depends on the plug-ins of ALSA that are installed."""
     with Monitor(*_OUTPUT, environment=frail_pulse.environment, prefix=["prlimit", limit]) as monitor:
-        wait_until(lambda: f"({name})" in monitor.log or recorders(frail_pulse) == 1, timeout_s=40)
+        wait_until(lambda: f"({name})" in monitor.log or frail_pulse.n_recorders() == 1, timeout_s=40)
         assert "Traceback" not in monitor.log
 
 

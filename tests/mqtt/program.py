@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -67,6 +68,11 @@ class Monitor:
         """The events so far."""
         whole_lines = self._output.read_text().split("\n")[:-1]
         return [json.loads(line) for line in whole_lines]
+
+    def processor_s(self):
+        """User and system time so far; Linux only."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def configure(self, text):
         """Another configuration file."""

@@ -1,6 +1,5 @@
 """The whole service: a microphone of a real sound server, and a real broker."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -8,7 +7,6 @@ import sys
 import time
 from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import soundfile
@@ -28,11 +26,6 @@ def wav(tmp_path):
     return path
 
 
-def recorders(server):
-    """How many listen to the microphone."""
-    return len(server.control("list", "short", "source-outputs").splitlines())
-
-
 def environment(broker, server, **changes):
     to_broker = {k: v for k, v in broker.environment(**changes).items() if k.startswith("SER_MONITOR")}
     return {**server.environment, **to_broker}
@@ -46,16 +39,16 @@ def test_mute_closes_the_microphone_and_unmute_opens_it(broker, frail_pulse, wav
     witness = broker.watch(f"{BASE}/#")
     with Monitor(environment=environment(broker, frail_pulse, allow_remote_unmute="true")) as monitor:
         listening(witness, timeout_s=20)
-        wait_until(lambda: recorders(frail_pulse) == 1)
+        wait_until(lambda: frail_pulse.n_recorders() == 1)
         player = frail_pulse.play_in_background(wav)
         witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "new", timeout_s=20)
         witness.publish(f"{BASE}/mute/set", "ON")
         witness.wait_for(f"{BASE}/mute/state", lambda seen: seen.text == "ON")
-        wait_until(lambda: recorders(frail_pulse) == 0)
+        wait_until(lambda: frail_pulse.n_recorders() == 0)
         witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "end", timeout_s=2)
         player.kill()
         witness.publish(f"{BASE}/mute/set", "OFF")
-        wait_until(lambda: recorders(frail_pulse) == 1)
+        wait_until(lambda: frail_pulse.n_recorders() == 1)
         witness.clear()
         frail_pulse.play(wav)
         witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "end", timeout_s=20)
@@ -77,7 +70,7 @@ def test_another_microphone_on_reload_costs_less_than_a_second(broker, frail_pul
         health = witness.wait_for(f"{BASE}/response/health_check").json["data"]
         assert 0 <= health["audio_lost_s"] < 1
         assert health["audio_age_s"] < 1
-        assert recorders(frail_pulse) == 1
+        assert frail_pulse.n_recorders() == 1
         frail_pulse.play(wav)
         witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "end", timeout_s=20)
 
@@ -151,12 +144,6 @@ def test_a_microphone_that_does_not_exist_is_named_with_those_that_do(broker, fr
         assert listening(witness, timeout_s=20).json["device"] == "pulse"
 
 
-def processor_s(pid):
-    """Processor time of a process so far."""
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("seconds", [10, pytest.param(600, marks=[pytest.mark.long, pytest.mark.timeout(900)])])
 def test_digital_silence_is_no_event_and_costs_next_to_nothing(broker, frail_pulse, seconds):  # noqa: F811
@@ -164,9 +151,9 @@ def test_digital_silence_is_no_event_and_costs_next_to_nothing(broker, frail_pul
     with Monitor(environment=environment(broker, frail_pulse)) as monitor:
         listening(witness, timeout_s=20)
         time.sleep(2)
-        before_s, started_s = processor_s(monitor.process.pid), time.monotonic()
+        before_s, started_s = monitor.processor_s(), time.monotonic()
         time.sleep(seconds)
-        busy = (processor_s(monitor.process.pid) - before_s) / (time.monotonic() - started_s)
+        busy = (monitor.processor_s() - before_s) / (time.monotonic() - started_s)
         # Measured: 0.013 of a core.
         assert busy < 0.1
         witness.publish(f"{BASE}/request/health_check", b"")
@@ -208,9 +195,9 @@ def test_mute_in_the_middle_of_a_reload_reaches_the_microphone_that_comes(broker
             witness.publish(f"{BASE}/mute/set", wanted)
             witness.wait_for(f"{BASE}/mute/state", lambda seen, wanted=wanted: seen.text == wanted)
             monitor.wait_for_log("configuration read again")
-            wait_until(lambda wanted=wanted: recorders(frail_pulse) == (0 if wanted == "ON" else 1))
+            wait_until(lambda wanted=wanted: frail_pulse.n_recorders() == (0 if wanted == "ON" else 1))
             time.sleep(1)
-            assert recorders(frail_pulse) == (0 if wanted == "ON" else 1)
+            assert frail_pulse.n_recorders() == (0 if wanted == "ON" else 1)
             witness.clear()
 
 
@@ -398,7 +385,7 @@ def test_another_microphone_while_the_sound_server_hangs_pulls_nothing_from_unde
         monitor.configure(f'{quick}device = "pulse"\n')
         monitor.reload()
         witness.wait_for(f"{BASE}/status", lambda seen: seen.json["state"] in _HEARING, timeout_s=20)
-        wait_until(lambda: recorders(frail_pulse) == 1)
+        wait_until(lambda: frail_pulse.n_recorders() == 1)
         player = frail_pulse.play_in_background(wav)
         witness.wait_for(f"{BASE}/event", lambda seen: seen.json["type"] == "end", timeout_s=20)
         player.kill()

@@ -1,8 +1,5 @@
 """Ten minutes in which nothing at all is heard: no event, nothing to complain of, and next to no work."""
 
-import os
-from pathlib import Path
-
 from mqtt.program import NODE, Monitor
 
 BASE = f"ser-monitor/{NODE}"
@@ -11,20 +8,14 @@ MOST_PERCENT = 2.0
 """Of one core, had the silence been heard as it passes: more than ten times what a small virtual machine needs."""
 
 
-def processor_s(process):
-    """User and system time so far."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def test_ten_minutes_of_digital_silence_are_no_event_and_next_to_no_work(broker):
     witness = broker.watch(f"{BASE}/#")
     with Monitor("--input", "-", environment=broker.environment()) as monitor:
         monitor.be_silent(10)
         witness.wait_for(f"{BASE}/status", lambda seen: seen.json["state"] == "listening", timeout_s=20)
-        before_s = processor_s(monitor.process)
+        before_s = monitor.processor_s()
         monitor.be_silent(SILENCE_S)  # returns when all but the pipe's two seconds is heard
-        took_s = processor_s(monitor.process) - before_s
+        took_s = monitor.processor_s() - before_s
         witness.publish(f"{BASE}/request/health_check", b"")
         health = witness.wait_for(f"{BASE}/response/health_check", timeout_s=10).json["data"]
         assert (health["state"], health["reason"], health["audio_lost_s"]) == ("listening", "", 0)
