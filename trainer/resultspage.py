@@ -60,7 +60,7 @@ def write_results(runs: Path, models: Path, docs: Path) -> int:
             ".tflite"
         )
     docs.mkdir(parents=True, exist_ok=True)
-    sections = {**_kept(docs / PAGE, models), **split_sections("\n".join(made))[1]}
+    sections = {**_kept(docs / PAGE, models), **split_sections("\n\n".join(made))[1]}
     in_order = [text for place in _PLACES for heading, text in sections.items() if re.match(place, heading)]
     (docs / PAGE).write_text(joined(_HEAD, in_order), encoding="utf-8")
     print(f"{docs / PAGE}: written")
