@@ -25,7 +25,7 @@ from trainer.evaluationtables import tables_of
 from trainer.figures import figures_by, figures_of, predictions_of
 from trainer.invariances import figures_under, level_spread
 from trainer.judging import judge
-from trainer.labels import label_scheme
+from trainer.labels import VOCABULARY, label_scheme
 from trainer.runs import RECORDINGS_HELD_OUT, versions, write_arrays, write_json
 from trainer.selective import selective_figures
 from trainer.subprocesses import run_module
@@ -193,8 +193,8 @@ class _Heard:
         gender's.
         """
         before, temperature = None, _temperature(card)
-        is_plain = card.provenance.get(COMMITTEE, 1) == 1 and card.name == card.provenance.get("recipe", card.name)
-        if temperature is not None and is_plain:
+        by_gender = all(self.scheme.label_of(emotion) is None for emotion in VOCABULARY)
+        if temperature is not None and card.provenance.get(COMMITTEE, 1) == 1 and not by_gender:
             means = np.array([_mean_without(clip, temperature) for clip in self.judged])
             before = predictions_of(self.utterances, self.scheme, means)
         return calibration_figures(self.answers()[ORIGINAL], before, temperature)
