@@ -10,12 +10,17 @@ import sys
 _MOST_QUOTED = 200
 
 
+def visible(text: str) -> str:
+    """Text from outside, without what would move a terminal's cursor."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def quoted(reason: object) -> str:
     """What a library says of something from outside, fit for an error: on one line, at most 200 characters.
 
     It may repeat whatever it has met: a whole file, or what moves a terminal's cursor.
     """
-    text = "".join(letter if letter.isprintable() else "?" for letter in " ".join(str(reason).split()))
+    text = visible(" ".join(str(reason).split()))
     return text if len(text) <= _MOST_QUOTED else f"{text[:_MOST_QUOTED]}…"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from monitor.checkup import CHECKS, Finding, checkup
 from monitor.checkup.as_service import check_as_service
 from monitor.commands.options import configuration_of
-from monitor.errors import MonitorError
+from monitor.errors import MonitorError, visible
 from monitor.logs import set_up_logging
 from monitor.settings.key import VARIABLE_PREFIX
 from monitor.sinks.output import print_line
@@ -79,7 +79,7 @@ def _as_json(finding: Finding) -> str:
 
 def _one_line(text: str) -> str:
     """Without what would move a terminal's cursor: devices and brokers choose their own names."""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    return visible(" ".join(text.split()))
 
 
 def _is_coloured() -> bool:

@@ -10,6 +10,7 @@ import msgspec
 from monitor.assembly import load_model, model_path
 from monitor.card import read_model_file
 from monitor.commands.options import settings_of
+from monitor.errors import visible
 from monitor.logs import set_up_logging
 from monitor.sinks.output import print_line
 
@@ -37,13 +38,9 @@ def run(options: argparse.Namespace) -> int:
         print_line(json.dumps(msgspec.to_builtins(file.card), ensure_ascii=False, indent=1))
     else:
         print_line(f"{path}\n{file.identity}, {path.stat().st_size} bytes, {file.card.quantisation}")
-        print_line("\n".join(map(_visible, _lines(file.card))))
+        # Whoever made the file chose the words.
+        print_line("\n".join(map(visible, _lines(file.card))))
     return 0
-
-
-def _visible(line: str) -> str:
-    """Without what would move a terminal's cursor: whoever made the file chose the words."""
-    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _lines(card: ModelCard) -> list[str]:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitor.errors import ConfigError, NoInputError
+from monitor.errors import ConfigError, NoInputError, visible
 from monitor.host import elapsed_s
 from monitor.settings.environment import public_environment
 from monitor.sources import LIVE_BLOCK_S
@@ -72,7 +72,7 @@ def name_of(command: str) -> str:
 
 def without_credentials(text: str) -> str:
     """`rtsp://***@camera/` for `rtsp://user:password@camera/`; on one line, without what moves a terminal's cursor."""
-    return _CREDENTIALS.sub("***@", "".join(c if c.isprintable() else "?" for c in text))
+    return _CREDENTIALS.sub("***@", visible(text))
 
 
 class CommandStream:
