@@ -54,6 +54,20 @@ def run(*command, cwd, code=0):
     return done.stderr if code else done.stdout
 
 
+def distance(one, other, what, *, cwd):
+    """The largest between the networks of two runs, of `what` they hold."""
+    printed = run(
+        "-c",
+        "import sys, json, numpy as np\nfrom pathlib import Path\nfrom trainer.network import read_network\n"
+        f"a, b = (read_network(Path(p)).{what} for p in sys.argv[1:])\n"
+        "print(json.dumps(max(float(np.abs(x - y).max()) for x, y in zip(a, b, strict=True))))",
+        one / "model.keras",
+        other / "model.keras",
+        cwd=cwd,
+    )
+    return json.loads(printed.splitlines()[-1])
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
     return tmp_path_factory.mktemp("work")
@@ -129,16 +143,7 @@ def test_interrupted_and_resumed_equals_unbroken(resumed, workplace):
     ]
     assert [look["step"] for look in looks[1]] == [6, 12]
     assert looks[0][0]["loss"] == pytest.approx(looks[1][0]["loss"], abs=1e-4)
-    weights = run(
-        "-c",
-        "import sys, json, numpy as np\nfrom pathlib import Path\nfrom trainer.network import read_network\n"
-        "a, b = (read_network(Path(p)).get_weights() for p in sys.argv[1:])\n"
-        "print(json.dumps(max(float(np.abs(x - y).max()) for x, y in zip(a, b, strict=True))))",
-        workplace / "runs/tiny/model.keras",
-        resumed / "model.keras",
-        cwd=workplace,
-    )
-    assert json.loads(weights.splitlines()[-1]) < 1e-4
+    assert distance(workplace / "runs/tiny", resumed, "get_weights()", cwd=workplace) < 1e-4
 
 
 def test_run_of_another_recipe_is_refused(trained, workplace, corpora_root, tiny_path):
@@ -286,16 +291,8 @@ def further(trained, workplace, tiny_path):
 def test_a_training_goes_on_with_the_network_of_another(further, workplace, corpora_root):
     train = ("-m", "trainer.cli", "train", further, "--data", corpora_root)
     run(*train, "--begin-with", "runs/tiny", cwd=workplace)
-    distance = run(
-        "-c",
-        "import sys, json, numpy as np\nfrom pathlib import Path\nfrom trainer.network import read_network\n"
-        "a, b = (read_network(Path(p)).trainable_variables for p in sys.argv[1:])\n"
-        "print(json.dumps(max(float(np.abs(x - y).max()) for x, y in zip(a, b, strict=True))))",
-        workplace / "runs/tiny/model.keras",
-        workplace / "runs/tiny-further/model.keras",
-        cwd=workplace,
-    )
-    assert json.loads(distance.splitlines()[-1]) < 1e-6
+    runs = workplace / "runs/tiny", workplace / "runs/tiny-further"
+    assert distance(*runs, "trainable_variables", cwd=workplace) < 1e-6
     run("-m", "trainer.cli", "export", "runs/tiny-further", "--models", "on", "--data", corpora_root, cwd=workplace)
     provenance = read_model_file(workplace / "on/tiny.tflite").card.provenance
     network = (workplace / "runs/tiny/model.keras").read_bytes()
