@@ -192,6 +192,9 @@ def _train(options: argparse.Namespace) -> int:
     from trainer.recipefile import find_recipes, read_recipe, recipe_path  # noqa: PLC0415
     from trainer.training_runs import everyone, find_rate, train  # noqa: PLC0415
 
+    given = "--everyone" if options.everyone else "--begin-with" if options.begin_with else None
+    if options.find_rate and given:
+        raise UsageError(f"--find-rate looks at the training speakers from chance on; leave {given} away")
     if options.everyone:
         recipe = read_recipe(recipe_path(options.recipe))
         out = _folder(options, f"{recipe.name}-everyone")

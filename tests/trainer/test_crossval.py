@@ -352,6 +352,14 @@ def test_a_rate_is_found(call, place):
     assert "no network for whole clips" in call("train", "vectors.toml", "--find-rate", code=78)
 
 
+@pytest.mark.parametrize("option", ["--begin-with", "--everyone"])
+def test_a_rate_is_not_found_for_another_training_than_was_asked_for(call, place, option):
+    assert f"leave {option} away" in call(
+        "train", "pictures.toml", "--find-rate", option, "run", "--out", "none", code=2
+    )
+    assert not (place / "none").exists()
+
+
 def test_killed_in_the_middle_and_called_again_it_gives_the_same_figures(call, place, corpora_root):
     """With SIGKILL, in the second epoch of the first trial."""
     (place / "long.toml").write_text(PICTURES.replace("epochs = 3", "epochs = 12").replace('"pictures"', '"long"'))
