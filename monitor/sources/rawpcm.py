@@ -75,7 +75,7 @@ class RawPcm:
 
         Raises:
             BadAudioError: the stream starts with the header of an audio file.
-            NoInputError: the stream cannot be read.
+            NoInputError: the stream cannot be read, or ends before its first sample.
         """
         reading = (_reader(self._stream, self._fd, self._read_bytes), self._reads)
         threading.Thread(target=_read_all, args=reading, name="stdin", daemon=True).start()
@@ -127,7 +127,9 @@ class RawPcm:
                 "use arecord -t raw, ffmpeg -f s16le, or give the file's name"
             )
         if not start and not self._stopped.is_set():
-            _log.warning("%s ended before any audio came", self.name)
+            raise NoInputError(
+                f"{self.name} ended before any audio came, wanted raw s16le; see what the program that writes it says"
+            )
         return start
 
     def _frames(self, whole: bytes) -> NDArray[np.int16]:
