@@ -57,6 +57,7 @@ def _run(options: argparse.Namespace, program: str) -> tuple[list[StepFigures], 
             measure=lambda way, n, loads: measure(way, n, loads, scene, program),
             report=_report,
             numbers=QUICK if options.quick else _numbers(options.most),
+            n_cores=n_cores(),
             play_s=scene.plan.duration_s(LOADS) + SOON_S,
             until_s=until_s,
         )
@@ -81,10 +82,15 @@ def _report(step: StepFigures) -> None:
 
 def _facts() -> dict[str, Any]:
     return {
-        "machine": f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "machine": f"{_processor()}, {n_cores()} cores, Python {platform.python_version()}",
         "date": datetime.now(UTC).date().isoformat(),
-        "cores": os.cpu_count(),
+        "cores": n_cores(),
     }
+
+
+def n_cores() -> int:
+    """Those that this program, and what it starts, may use: `taskset` can make them fewer."""
+    return len(os.sched_getaffinity(0))
 
 
 def _processor() -> str:

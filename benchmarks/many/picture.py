@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from benchmarks.many.course import first_late
 from benchmarks.many.figures import LATE_MS
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _COLOURS: dict[Load, str] = {"usual": BLUE, "speech": ORANGE}
 _NAMES: dict[Load, str] = {"usual": "each speaks a tenth of the time", "speech": "all speak at once"}
 _STYLES: dict[Way, tuple[str, str]] = {"processes": ("-", "o"), "together": ("--", "s")}
-_WAYS: dict[Way, str] = {"processes": "a process a microphone", "together": "one process for all"}
+_WAYS: dict[Way, str] = {"processes": "a process each", "together": "one process for all"}
 _HEIGHT = 8.4
 _TITLE = "What one machine carries"
 
@@ -40,6 +40,7 @@ def draw(steps: Sequence[StepFigures], n_cores: int, path: Path) -> None:
         _mark_lateness((processor, memory, latency), steps)
         _draw_numbers(latency, steps)
         figure.align_ylabels()
+        figure.legend(*processor.get_legend_handles_labels(), loc="outside lower left", ncols=2)
     save(figure, path)
 
 
@@ -49,9 +50,8 @@ def _draw_processor(axes: Any, steps: Sequence[StepFigures], n_cores: int) -> No
     axes.axhline(100 * n_cores, color=FAINT, linewidth=0.8)
     axes.annotate("all cores", (1, 100 * n_cores), xytext=(0, 3), textcoords="offset points", color=FAINT, fontsize=8)
     axes.set_ylabel("processor, % of one core")
-    axes.yaxis.set_major_formatter(FuncFormatter(_number))
+    _label_decades(axes)
     ruled(axes)
-    axes.legend(loc="lower right")
 
 
 def _draw_memory(axes: Any, steps: Sequence[StepFigures]) -> None:
@@ -70,7 +70,7 @@ def _draw_memory(axes: Any, steps: Sequence[StepFigures]) -> None:
             outlined(label)
     axes.set_yscale("log")
     axes.set_ylabel("memory (Pss), MB")
-    axes.yaxis.set_major_formatter(FuncFormatter(_number))
+    _label_decades(axes)
     ruled(axes)
 
 
@@ -80,8 +80,13 @@ def _draw_latency(axes: Any, steps: Sequence[StepFigures]) -> None:
     axes.axhline(LATE_MS, color=FAINT, linewidth=0.8)
     axes.annotate("late", (1, LATE_MS), xytext=(0, 3), textcoords="offset points", color=FAINT, fontsize=8)
     axes.set_ylabel("latency of events, p95, ms")
-    axes.yaxis.set_major_formatter(FuncFormatter(_number))
+    _label_decades(axes)
     ruled(axes)
+
+
+def _label_decades(axes: Any) -> None:
+    axes.yaxis.set_major_formatter(FuncFormatter(_number))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _curves(axes: Any, steps: Sequence[StepFigures], value: Callable[[LoadFigures], float]) -> None:
