@@ -41,7 +41,9 @@ def broker(program: str, folder: Path) -> Iterator[tuple[int, int]]:
         probe.bind((_HOST, 0))
         port = int(probe.getsockname()[1])
     configuration = folder / "mosquitto.conf"
-    configuration.write_text(f"listener {port} {_HOST}\nallow_anonymous true\n", encoding="utf-8")
+    # Started by root it would become another user, and by that forget with whom it is to die.
+    user = "user root\n" if os.geteuid() == 0 else ""
+    configuration.write_text(f"listener {port} {_HOST}\nallow_anonymous true\n{user}", encoding="utf-8")
     with started([program, "-c", str(configuration)], stderr=subprocess.DEVNULL) as process:
         _await(port)
         yield port, process.pid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,15 +134,28 @@ def test_monitors_have_ended_when_their_context_has(tmp_path):
     assert [process.returncode is not None for process in group.processes] == [True, True]
 
 
-@pytest.mark.skipif(not Path("/usr/bin/setpriv").exists(), reason="needs setpriv")
-def test_what_was_started_dies_with_a_benchmark_that_is_killed():
-    script = "from benchmarks.many.processes import started\nimport time\n"
-    script += "with started(['sleep', '600']) as one:\n print(one.pid, flush=True)\n time.sleep(600)"
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
-        child = int(parent.stdout.readline())
-        wait_until(lambda: b"sleep" in Path(f"/proc/{child}/cmdline").read_bytes())
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
+@pytest.mark.skipif(mosquitto() is None, reason="needs Mosquitto")
+def test_what_was_started_dies_with_a_benchmark_that_is_killed(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", THAT_IS_KILLED, mosquitto(), tmp_path], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        children = [int(pid) for pid in parent.stdout.readline().split()]
         parent.send_signal(signal.SIGKILL)
-    wait_until(lambda: not is_running(child))
+    assert len(children) == 3
+    wait_until(lambda: not any(is_running(pid) for pid in children), timeout_s=60)
+
+
+THAT_IS_KILLED = """
+import sys, time
+from pathlib import Path
+from benchmarks.many.broker import broker
+from benchmarks.many.processes import monitors
+folder = Path(sys.argv[2])
+with broker(sys.argv[1], folder) as (port, pid), monitors("processes", 2, port, folder) as group:
+    print(pid, *group.pids, flush=True)
+    time.sleep(600)
+"""
 
 
 def is_running(pid):
