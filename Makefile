@@ -22,7 +22,7 @@ ifeq ($(CI),true)
 TEST_PACKAGES += $(SYSTEMD_PACKAGES)
 endif
 
-.PHONY: run test test-long test-systemd fuzz lint format bench bench-features demo-clip golden terminal-picture schemas clean
+.PHONY: run test test-long test-systemd fuzz lint format bench bench-features bench-many demo-clip golden terminal-picture schemas clean
 .PHONY: install uninstall install-user uninstall-user
 
 run: $(VENV)/.run
@@ -62,6 +62,10 @@ bench: $(VENV)/.run
 
 bench-features: $(VENV)/.train
 	$(BIN)/python -m benchmarks.features
+
+bench-many: $(VENV)/.run
+	@sh .ci/debian-packages mosquitto
+	$(BIN)/python -m benchmarks.many $(BENCH)
 
 demo-clip: $(VENV)/.run
 	$(BIN)/python monitor/demo/make_clip.py

@@ -1,0 +1,14 @@
+"""`make bench-many`: what one machine carries, up to the number of microphones whose events come late.
+
+| module      | does                                                                              |
+|-------------|-----------------------------------------------------------------------------------|
+| `streams`   | composes what the microphones hear, and learns when each event is due             |
+| `player`    | plays it into pipes, each piece when its last sample would have been heard        |
+| `broker`    | a private Mosquitto, and who takes down what arrives there                        |
+| `processes` | starts one monitor a microphone, or one process for all; ends whatever was started |
+| `together`  | that one process                                                                  |
+| `resources` | asks the kernel for processor time and memory                                     |
+| `step`      | one number of microphones, one way: what it cost, and how late events were        |
+| `course`    | which numbers are tried, and when it is enough                                    |
+| `picture`, `page` | what is written with `--write`                                              |
+"""

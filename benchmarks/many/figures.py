@@ -1,0 +1,88 @@
+"""What is known of one number of microphones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks.many.processes import Way
+    from benchmarks.many.scene import Load
+
+LATE_MS = 500.0
+"""One hop of the analysis windows: then the next one is due already."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFigures:
+    """Under one load."""
+
+    cpu_percent: float
+    """Of one core, all monitors together."""
+    broker_cpu_percent: float
+    machine_busy_percent: float
+    """Of all cores, whoever it was."""
+    events: int
+    """Due, of all microphones."""
+    missing: int
+    """Of those, never arrived."""
+    latency_p50_ms: float
+    """From the moment at which the sample that decides an event was due, to the event's arrival at a subscriber of the
+    broker. What is missing is infinitely late."""
+    latency_p95_ms: float
+    lost_s: float
+    """Audio lost, of all microphones."""
+
+    @property
+    def late(self) -> bool:
+        """Whether the machine does not carry it."""
+        # Not "greater": no event at all gives NaN, and is late.
+        return not self.latency_p95_ms <= LATE_MS or self.lost_s > 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepFigures:
+    """One number of microphones, heard one way."""
+
+    way: Way
+    n: int
+    ready_s: float
+    """From the start of the first process until all were connected to the broker."""
+    pss_mb: float
+    """Proportional set of all processes together: what they take from the machine."""
+    rss_mb: float
+    """The sum of their resident sets, in which shared pages count several times."""
+    dropped: int
+    """Messages that the monitors have dropped."""
+    player_late_p95_ms: float
+    """How late the audio itself was delivered, since the machine was busy; it is part of the latency."""
+    loads: dict[Load, LoadFigures]
+
+    @property
+    def late(self) -> bool:
+        """Whether under some load the machine did not carry it."""
+        return any(load.late for load in self.loads.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; what is not finite is null."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+
+def step_of(fields: dict[str, Any]) -> StepFigures:
+    """The reverse of `StepFigures.as_json`."""
+    loads = {name: LoadFigures(**{**load, **_latencies(load)}) for name, load in fields["loads"].items()}
+    return StepFigures(**{**fields, "loads": loads})
+
+
+def _latencies(load: dict[str, Any]) -> dict[str, float]:
+    names = ("latency_p50_ms", "latency_p95_ms")
+    return {name: math.inf if load[name] is None else load[name] for name in names}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, float):
+        return round(value, 3) if math.isfinite(value) else None
+    return value
