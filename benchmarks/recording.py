@@ -82,7 +82,7 @@ def composed(duration_s: float = DURATION_S, stretch_s: float = STRETCH_S) -> ND
     n_stretch, n_whole = round(stretch_s * RATE_HZ), round(duration_s * RATE_HZ)
     n_turns = -(-n_whole // (2 * n_stretch))
     speech, room = np.resize(talk(), n_turns * n_stretch), quiet_room(n_turns * n_stretch)
-    turns = np.concatenate([speech.reshape(n_turns, -1), room.reshape(n_turns, -1)], axis=1)
+    turns: NDArray[np.int16] = np.concatenate([speech.reshape(n_turns, -1), room.reshape(n_turns, -1)], axis=1)
     return turns.ravel()[:n_whole]
 
 
