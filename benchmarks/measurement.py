@@ -12,6 +12,10 @@ OURS = "ours"
 """Name of the figure in `PER_WINDOW` that the others are compared with."""
 
 
+class NotAvailableError(Exception):
+    """Something that is not needed elsewhere is missing here; what needs it is not measured. The message says what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A bound that was set before anything was measured."""
