@@ -85,17 +85,19 @@ def _growth(recording: Recording, folder: Path) -> list[Measurement]:
     start = _runs(recording, folder / "start.wav", _START_S, recording.n_rounds)
     start_s = sorted(run.cpu_s for run in start)[len(start) // 2]
     rows = [_cpu_row("start alone", "s", [run.cpu_s for run in start])]
-    memory = []
+    speed, memory = [], []
     for name, length_s in lengths_s.items():
         runs = _runs(recording, folder / "long.wav", length_s, 1 if length_s > _LONG_S else min(recording.n_rounds, 3))
         per_hour = [(run.cpu_s - start_s) * _S_PER_H / length_s for run in runs]
         rows.append(_cpu_row(f"{name}: CPU of an hour", "s", per_hour))
+        times = tuple(length_s / run.wall_s for run in runs)
+        speed.append(Measurement(name=f"{name}: speed", group=GROWTH, unit=TIMES, values=times))
         peaks = tuple(run.peak_mb for run in runs)
         memory.append(Measurement(name=f"{name}: peak memory", group=GROWTH, unit="MB", values=peaks))
     left_out = [
         Measurement.missing(name, GROWTH, "left out of a quick run") for name in LENGTHS_S if name not in lengths_s
     ]
-    return [*rows, *memory, *left_out]
+    return [*rows, *speed, *memory, *left_out]
 
 
 def _cpu_row(name: str, unit: str, values: list[float]) -> Measurement:
