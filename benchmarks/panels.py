@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks import floor, latency, live, microphone, recorded, stages
 from benchmarks.listening import PERCENT
@@ -56,12 +57,19 @@ def _bars(found: list[Measurement], names: list[str], texts: list[str], colours:
     medians = np.array([one.median for one in found])
     reach = np.abs(np.array([one.spread for one in found]).T - medians)
     axis.barh(at, medians, color=colours, xerr=reach, error_kw={"ecolor": "0.25", "elinewidth": 1, "capsize": 2})
-    axis.set_xscale("log")
+    _logarithmic(axis)
     axis.set_yticks(at, names)
     ends = [one.spread[1] for one in found]
     for y, end, text in zip(at, ends, texts, strict=True):
         axis.annotate(text, (end, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8)
     axis.set_xlim(min(one.spread[0] for one in found if one.median > 0) / 3 or None, max(ends) * 12)
+
+
+def _logarithmic(axis: Any) -> None:
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=9))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_windows(results: Results, found: list[Measurement], axis: Any) -> None:
@@ -112,11 +120,28 @@ def _draw_parts(found: list[Measurement], axis: Any) -> None:
     for number_of, part in enumerate(parts):
         width = np.array([bar.get(part, 0.0) for bar in bars.values()])
         hatch = "" if number_of < len(_COLOURS) else "//"
-        axis.barh(at, width, left=left, color=_COLOURS[number_of % len(_COLOURS)], label=part, hatch=hatch)
+        axis.barh(at, width, 0.7, left=left, color=_COLOURS[number_of % len(_COLOURS)], label=part, hatch=hatch)
         left += width
     axis.set_yticks(at, list(bars))
+    axis.set_ylim(-1, max(len(bars), 2))
     axis.set_xlabel("% of a core")
-    axis.legend(loc="lower right", fontsize=8)
+    axis.legend(loc="upper right", bbox_to_anchor=(1, 1.03), ncols=3, fontsize=8)
+
+
+def _memory(results: Results) -> list[Measurement]:
+    return _of(results, (live.GROUP, microphone.GROUP), "MB")
+
+
+def _draw_memory(_results: Results, found: list[Measurement], axis: Any) -> None:
+    at, mb = np.arange(len(found))[::-1], [one.median for one in found]
+    kinds = {live.GROUP: "pipe: ", microphone.GROUP: "microphone: "}
+    axis.barh(at, mb, 0.7, color=[_OURS if one.name.endswith("steady") else _OTHERS for one in found])
+    axis.set_yticks(at, [kinds[one.group] + one.name.removeprefix("memory, ") for one in found])
+    for y, one in zip(at, found, strict=True):
+        axis.annotate(number(one.median), (one.median, y), xytext=(4, 0), textcoords="offset points", va="center")
+        if one.target is not None:
+            axis.plot([one.target.bound] * 2, [y - 0.45, y + 0.45], color=_BAD, lw=2)
+    axis.set(xlabel="MB; its share: what is shared counts in part; red: target", xlim=(0, 1.15 * max(mb)))
 
 
 def _latencies(results: Results) -> list[Measurement]:
@@ -164,20 +189,21 @@ def _draw_goals(results: Results, found: list[Measurement], axis: Any) -> None:
         value, target = goal
         shares.append(value / target.bound if target.side == "at most" else target.bound / value)
         colours.append(_OURS if target.is_met(value) else _BAD)
-        names.append(f"{one.name} ({one.group.partition(':')[0]})")
+        names.append(f"{one.group.partition(':')[0].partition(' of')[0]}: {one.name.replace(': ', ', ')}")
     axis.barh(at, np.array(shares) - 1, left=1, color=colours)
-    axis.set_xscale("log")
+    _logarithmic(axis)
     axis.axvline(1, color="0.25", lw=1)
     axis.set_yticks(at, names)
-    axis.set_xlabel("times the target: left of the line is met (blue), right of it missed (red)")
+    axis.set_xlabel("how many times the target; blue: met, red: missed")
 
 
 PANELS = (
     Panel("A window: ours, and what others do", _windows, _draw_windows),
+    Panel("Targets", _goals, _draw_goals),
     Panel("Listening", _listening, _draw_listening),
+    Panel("Memory while listening", _memory, _draw_memory),
     Panel("Where the pipeline's CPU goes", _stages, lambda _results, found, axis: _draw_parts(found, axis)),
     Panel("Where the daemon's CPU goes", _threads, lambda _results, found, axis: _draw_parts(found, axis)),
     Panel("Latency", _latencies, _draw_latencies),
     Panel("analyze: more audio", _lengths, _draw_lengths),
-    Panel("Targets", _goals, _draw_goals),
 )

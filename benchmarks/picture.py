@@ -41,13 +41,14 @@ def draw(results: Results, path: Path) -> None:
     n_rows = -(-len(panels) // _COLUMNS)
     size = (_PANEL_INCHES[0] * min(len(panels), _COLUMNS), _PANEL_INCHES[1] * n_rows + 0.5)
     with mpl.rc_context(_STYLE):
-        figure, axes = plt.subplots(n_rows, min(len(panels), _COLUMNS), figsize=size, squeeze=False)
+        figure, axes = plt.subplots(
+            n_rows, min(len(panels), _COLUMNS), figsize=size, squeeze=False, layout="constrained"
+        )
         for panel, axis in zip(panels, axes.flat, strict=False):
             axis.set_title(panel.title)
             panel.draw(results, axis)
         _blank(axes.flat[len(panels) :])
-        figure.text(0.01, 0.005, f"{results.machine}\n{results.recording}; {results.taken}", fontsize=7, color="0.4")
-        figure.tight_layout(rect=(0, 0.03, 1, 1))
+        figure.supxlabel(f"{results.machine}\n{results.recording}; {results.taken}", fontsize=7, color="0.4")
         figure.savefig(path, dpi=_DPI)
         plt.close(figure)
 
