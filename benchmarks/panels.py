@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks import floor, latency, live, microphone, recorded, stages
+from benchmarks.bars import COLOURS, OTHERS_COLOUR, OURS_COLOUR, TARGET_COLOUR, bars, logarithmic, stacks
 from benchmarks.listening import PERCENT
 from benchmarks.measurement import OURS, PER_WINDOW
 from benchmarks.table import number
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from benchmarks.measurement import Measurement
     from benchmarks.results import Results
 
-_OURS, _OTHERS, _BAD = "#1b6ca8", "#b0b7bf", "#c0392b"
-_COLOURS = ("#1b6ca8", "#4fa3d1", "#f2a541", "#7a9e5e", "#b0b7bf")
 _BY_LENGTH = ("CPU of an hour", "peak memory")
 
 
@@ -51,35 +49,14 @@ def _windows(results: Results) -> list[Measurement]:
     return sorted(found, key=lambda one: one.median)
 
 
-def _bars(found: list[Measurement], names: list[str], texts: list[str], colours: list[str], axis: Any) -> None:
-    """Horizontal bars on a logarithmic axis, the first at the top; whiskers reach over all rounds."""
-    at = np.arange(len(found))[::-1]
-    medians = np.array([one.median for one in found])
-    reach = np.abs(np.array([one.spread for one in found]).T - medians)
-    axis.barh(at, medians, color=colours, xerr=reach, error_kw={"ecolor": "0.25", "elinewidth": 1, "capsize": 2})
-    _logarithmic(axis)
-    axis.set_yticks(at, names)
-    ends = [one.spread[1] for one in found]
-    for y, end, text in zip(at, ends, texts, strict=True):
-        axis.annotate(text, (end, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8)
-    axis.set_xlim(min(one.spread[0] for one in found if one.median > 0) / 3 or None, max(ends) * 12)
-
-
-def _logarithmic(axis: Any) -> None:
-    axis.set_xscale("log")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=9))
-    axis.xaxis.set_major_formatter("{x:g}")
-    axis.xaxis.set_minor_formatter(NullFormatter())
-
-
 def _draw_windows(results: Results, found: list[Measurement], axis: Any) -> None:
     ratios = [results.times_ours(one) for one in found]
     texts = [
         f"{number(one.median)} ms" + ("" if ratio is None or one.name.startswith(OURS) else f", {number(ratio)} x ours")
         for one, ratio in zip(found, ratios, strict=True)
     ]
-    colours = [_OURS if one.name.startswith(OURS) else _OTHERS for one in found]
-    _bars(found, [one.name for one in found], texts, colours, axis)
+    colours = [OURS_COLOUR if one.name.startswith(OURS) else OTHERS_COLOUR for one in found]
+    bars(found, [one.name for one in found], texts, colours, axis)
     axis.set_xlabel("CPU time of one analysis window, ms")
 
 
@@ -90,13 +67,13 @@ def _listening(results: Results) -> list[Measurement]:
 def _draw_listening(results: Results, found: list[Measurement], axis: Any) -> None:
     short = {live.GROUP: "pipe, MQTT: ", microphone.GROUP: "microphone, MQTT: ", floor.GROUP: ""}
     names = [short[one.group] + one.name.removesuffix(": CPU") for one in found]
-    colours = [_OTHERS if one.group == floor.GROUP else _OURS for one in found]
+    colours = [OTHERS_COLOUR if one.group == floor.GROUP else OURS_COLOUR for one in found]
     texts = [f"{number(one.median)} %" for one in found]
-    _bars(found, names, texts, colours, axis)
+    bars(found, names, texts, colours, axis)
     for at, one in zip(range(len(found) - 1, -1, -1), found, strict=True):
         goal = results.goal(one)
         if goal is not None:
-            axis.plot([goal[1].bound] * 2, [at - 0.45, at + 0.45], color=_BAD, lw=2)
+            axis.plot([goal[1].bound] * 2, [at - 0.45, at + 0.45], color=TARGET_COLOUR, lw=2)
     axis.set_xlabel("% of a core, in real time; red: target")
 
 
@@ -108,24 +85,15 @@ def _threads(results: Results) -> list[Measurement]:
     return _of(results, (live.THREADS, microphone.THREADS))
 
 
-def _draw_parts(found: list[Measurement], axis: Any) -> None:
-    """A bar for each thing that was heard, of its parts one upon the other."""
+def _draw_parts(_results: Results, found: list[Measurement], axis: Any) -> None:
+    """A bar for each thing that was heard."""
     short = {live.THREADS: "pipe, ", microphone.THREADS: "microphone, "}
-    bars: dict[str, dict[str, float]] = {}
+    heard: dict[str, dict[str, float]] = {}
     for one in found:
-        heard, _, part = one.name.partition(": ")
-        bars.setdefault(short.get(one.group, "") + heard, {})[part] = one.median
-    parts = list(dict.fromkeys(part for bar in bars.values() for part in bar))
-    at, left = np.arange(len(bars))[::-1], np.zeros(len(bars))
-    for number_of, part in enumerate(parts):
-        width = np.array([bar.get(part, 0.0) for bar in bars.values()])
-        hatch = "" if number_of < len(_COLOURS) else "//"
-        axis.barh(at, width, 0.7, left=left, color=_COLOURS[number_of % len(_COLOURS)], label=part, hatch=hatch)
-        left += width
-    axis.set_yticks(at, list(bars))
-    axis.set_ylim(-1, max(len(bars), 2))
+        name, _, part = one.name.partition(": ")
+        heard.setdefault(short.get(one.group, "") + name, {})[part] = one.median
+    stacks(heard, axis)
     axis.set_xlabel("% of a core")
-    axis.legend(loc="upper right", bbox_to_anchor=(1, 1.03), ncols=3, fontsize=8)
 
 
 def _memory(results: Results) -> list[Measurement]:
@@ -135,12 +103,12 @@ def _memory(results: Results) -> list[Measurement]:
 def _draw_memory(_results: Results, found: list[Measurement], axis: Any) -> None:
     at, mb = np.arange(len(found))[::-1], [one.median for one in found]
     kinds = {live.GROUP: "pipe: ", microphone.GROUP: "microphone: "}
-    axis.barh(at, mb, 0.7, color=[_OURS if one.name.endswith("steady") else _OTHERS for one in found])
+    axis.barh(at, mb, 0.7, color=[OURS_COLOUR if one.name.endswith("steady") else OTHERS_COLOUR for one in found])
     axis.set_yticks(at, [kinds[one.group] + one.name.removeprefix("memory, ") for one in found])
     for y, one in zip(at, found, strict=True):
         axis.annotate(number(one.median), (one.median, y), xytext=(4, 0), textcoords="offset points", va="center")
         if one.target is not None:
-            axis.plot([one.target.bound] * 2, [y - 0.45, y + 0.45], color=_BAD, lw=2)
+            axis.plot([one.target.bound] * 2, [y - 0.45, y + 0.45], color=TARGET_COLOUR, lw=2)
     axis.set(xlabel="MB; its share: what is shared counts in part; red: target", xlim=(0, 1.15 * max(mb)))
 
 
@@ -149,12 +117,12 @@ def _latencies(results: Results) -> list[Measurement]:
 
 
 def _draw_latencies(results: Results, found: list[Measurement], axis: Any) -> None:
-    for one, colour in zip(found, (_OURS, _COLOURS[2]), strict=False):
+    for one, colour in zip(found, (OURS_COLOUR, COLOURS[2]), strict=False):
         ms = np.sort(one.values)
         axis.step(ms, 100 * np.arange(1, len(ms) + 1) / len(ms), where="post", color=colour, label=one.name[:-5])
     for one in _of(results, (latency.GROUP,)):
         if one.target is not None:
-            axis.plot([one.target.bound], [95], "v", color=_BAD, label="target of p95")
+            axis.plot([one.target.bound], [95], "v", color=TARGET_COLOUR, label="target of p95")
     axis.set(xlabel="ms until the message is at a subscriber", ylabel="% of messages", ylim=(0, 101), xlim=(0, None))
     axis.legend(loc="lower right")
 
@@ -167,7 +135,9 @@ def _draw_lengths(_results: Results, found: list[Measurement], axis: Any) -> Non
     names = list(dict.fromkeys(one.name.partition(":")[0] for one in found))
     right = axis.twinx()
     right.spines["right"].set_visible(True)
-    for kind, one_axis, colour, unit in zip(_BY_LENGTH, (axis, right), (_OURS, _COLOURS[2]), ("s", "MB"), strict=True):
+    for kind, one_axis, colour, unit in zip(
+        _BY_LENGTH, (axis, right), (OURS_COLOUR, COLOURS[2]), ("s", "MB"), strict=True
+    ):
         medians = [one.median for one in found if one.name.endswith(kind)]
         one_axis.plot(names, medians, "o-", color=colour)
         one_axis.set_ylim(0, 1.4 * max(medians))
@@ -188,10 +158,10 @@ def _draw_goals(results: Results, found: list[Measurement], axis: Any) -> None:
         assert goal is not None
         value, target = goal
         shares.append(value / target.bound if target.side == "at most" else target.bound / value)
-        colours.append(_OURS if target.is_met(value) else _BAD)
+        colours.append(OURS_COLOUR if target.is_met(value) else TARGET_COLOUR)
         names.append(f"{one.group.partition(':')[0].partition(' of')[0]}: {one.name.replace(': ', ', ')}")
     axis.barh(at, np.array(shares) - 1, left=1, color=colours)
-    _logarithmic(axis)
+    logarithmic(axis)
     axis.axvline(1, color="0.25", lw=1)
     axis.set_yticks(at, names)
     axis.set_xlabel("how many times the target; blue: met, red: missed")
@@ -202,8 +172,8 @@ PANELS = (
     Panel("Targets", _goals, _draw_goals),
     Panel("Listening", _listening, _draw_listening),
     Panel("Memory while listening", _memory, _draw_memory),
-    Panel("Where the pipeline's CPU goes", _stages, lambda _results, found, axis: _draw_parts(found, axis)),
-    Panel("Where the daemon's CPU goes", _threads, lambda _results, found, axis: _draw_parts(found, axis)),
+    Panel("Where the pipeline's CPU goes", _stages, _draw_parts),
+    Panel("Where the daemon's CPU goes", _threads, _draw_parts),
     Panel("Latency", _latencies, _draw_latencies),
     Panel("analyze: more audio", _lengths, _draw_lengths),
 )
