@@ -39,7 +39,7 @@ class Heard:
 
 @contextmanager
 def broker() -> Iterator[int]:
-    """The port of a Mosquitto that lets everybody in.
+    """The port of a Mosquitto that lets everybody in, all else being as it comes.
 
     Raises:
         NotAvailableError: it is not installed.
@@ -51,8 +51,7 @@ def broker() -> Iterator[int]:
         probe.bind((HOST, 0))
         port = int(probe.getsockname()[1])
     with TemporaryDirectory() as folder:
-        # Without TCP_NODELAY a small message can wait for the acknowledgement of the one before.
-        lines = (f"listener {port} {HOST}", "allow_anonymous true", "set_tcp_nodelay true")
+        lines = (f"listener {port} {HOST}", "allow_anonymous true")
         path = Path(folder) / "mosquitto.conf"
         path.write_text("\n".join(lines) + "\n")
         process = subprocess.Popen([program, "-c", str(path)], stderr=subprocess.DEVNULL)

@@ -14,11 +14,20 @@ from benchmarks.measurement import OURS, PER_WINDOW
 from benchmarks.table import number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from benchmarks.measurement import Measurement
     from benchmarks.results import Results
 
+_LIMIT = "arithmetic limit"
+_HEARING = {
+    live.GROUP: "pipe, MQTT: ",
+    microphone.GROUP: "microphone, MQTT: ",
+    stages.GROUP: "pipeline alone: ",
+    _LIMIT: "arithmetic limit: ",
+    floor.GROUP: "",
+}
+"""Groups of audio in real time, as the picture calls them."""
 _BY_LENGTH = ("CPU of an hour", "peak memory")
 
 
@@ -39,7 +48,7 @@ class Panel:
         self.draws(results, self.wanted(results), axis)
 
 
-def _of(results: Results, groups: Sequence[str], unit: str = "") -> list[Measurement]:
+def _of(results: Results, groups: Iterable[str], unit: str = "") -> list[Measurement]:
     every = [one for group in groups for one in results.groups.get(group, []) if one.is_measured]
     return [one for one in every if not unit or one.unit == unit]
 
@@ -61,15 +70,14 @@ def _draw_windows(results: Results, found: list[Measurement], axis: Any) -> None
 
 
 def _listening(results: Results) -> list[Measurement]:
-    return [one for one in _of(results, (live.GROUP, microphone.GROUP, floor.GROUP), PERCENT) if one.median > 0]
+    found = [one for one in _of(results, _HEARING, PERCENT) if one.median > 0]
+    return [one for one in found if one.group != _LIMIT or one.name.endswith("the limit")]
 
 
 def _draw_listening(results: Results, found: list[Measurement], axis: Any) -> None:
-    short = {live.GROUP: "pipe, MQTT: ", microphone.GROUP: "microphone, MQTT: ", floor.GROUP: ""}
-    names = [short[one.group] + one.name.removesuffix(": CPU") for one in found]
-    colours = [OTHERS_COLOUR if one.group == floor.GROUP else OURS_COLOUR for one in found]
-    texts = [f"{number(one.median)} %" for one in found]
-    bars(found, names, texts, colours, axis)
+    names = [_HEARING[one.group] + one.name.removesuffix(": CPU").removesuffix(": the limit") for one in found]
+    colours = [OTHERS_COLOUR if one.group in (floor.GROUP, _LIMIT) else OURS_COLOUR for one in found]
+    bars(found, names, [f"{number(one.median)} %" for one in found], colours, axis)
     for at, one in zip(range(len(found) - 1, -1, -1), found, strict=True):
         goal = results.goal(one)
         if goal is not None:

@@ -14,12 +14,14 @@ from benchmarks.process import Counters, Memory, Usage
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
 
 BUSY_THEN_IDLE = """
-import threading, time
+import os, threading, time
 def work():
     while time.thread_time() < 0.3: pass
 thread = threading.Thread(target=work)
 thread.start()
 thread.join()
+while len(os.listdir("/proc/self/task")) > 1:  # join returns a little before the kernel's thread is gone
+    time.sleep(0.01)
 print("idle", flush=True)
 input()
 """

@@ -24,6 +24,7 @@ EVERYTHING = (
     one("speech: model", stages.STAGES, PERCENT, 0.1, 0.12),
     one("speech: rest", stages.STAGES, PERCENT, 0.0),
     one("speech: worker", live.THREADS, PERCENT, 0.2),
+    one("speech: the limit", "arithmetic limit", PERCENT, 0.05),
     one("webrtcvad alone", floor.GROUP, PERCENT, 0.01),
     one("speech: CPU", live.GROUP, PERCENT, 0.4, 0.5, target=Target(0.3)),
     one("memory, steady", live.GROUP, "MB", 73.0, target=Target(70)),
