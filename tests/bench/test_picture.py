@@ -6,11 +6,11 @@ import pytest
 from benchmarks import floor, latency, live, recorded, stages
 from benchmarks.listening import PERCENT
 from benchmarks.measurement import OURS, PER_WINDOW, Measurement, Target
-from benchmarks.panels import PANELS
 from benchmarks.results import Results
 
 pytest.importorskip("matplotlib", reason="matplotlib draws the picture")
 
+from benchmarks.panels import PANELS
 from benchmarks.picture import draw
 
 
