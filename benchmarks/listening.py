@@ -1,0 +1,102 @@
+"""Audio in real time for a running process, and what it takes to hear it."""
+
+from __future__ import annotations
+
+import time
+from typing import IO, TYPE_CHECKING
+
+from benchmarks.measurement import Measurement, Target
+from benchmarks.process import Counters, Usage
+from benchmarks.recording import RATE_HZ, quiet_room
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from benchmarks.recording import Recording
+
+PERCENT = "% of a core"
+PER_S = "a second"
+PIECE_S = 0.03
+"""Audio is written in pieces of this length: of one VAD frame, as the monitor takes it from a microphone."""
+_SETTLE_S = 2.0
+"""After it a start, or what the audio before has left behind, is over."""
+
+
+class Feed:
+    """Plays into a pipe, raw s16le, as if it were heard; the stream begins with the first call."""
+
+    def __init__(self, pipe: IO[bytes], piece_s: float = PIECE_S) -> None:
+        """Nothing is played yet."""
+        self._pipe = pipe
+        self._n_piece = round(piece_s * RATE_HZ)
+        self._n_played = 0
+        self.started_s: float | None = None
+        """When sample 0 was heard, on the clock of `time.monotonic`."""
+        self.written_s: list[float] = []
+        """The moment before each piece was written, on that clock."""
+
+    def play(self, samples: NDArray[np.int16]) -> None:
+        """Write each piece of int16 samples when its last sample is heard; what is no whole piece is left out."""
+        if self.started_s is None:
+            self.started_s = time.monotonic()
+        for at in range(0, len(samples) - self._n_piece + 1, self._n_piece):
+            piece = samples[at : at + self._n_piece].astype("<i2").tobytes()
+            self._n_played += self._n_piece
+            time.sleep(max(self.started_s + self._n_played / RATE_HZ - time.monotonic(), 0))
+            self.written_s.append(time.monotonic())
+            self._pipe.write(piece)
+            self._pipe.flush()
+
+    def written_at(self, sample: int) -> float:
+        """The moment before the piece was written that ends with, or holds, the sample before `sample`."""
+        return self.written_s[(sample - 1) // self._n_piece]
+
+
+def usages(pid: int, feed: Feed, samples: NDArray[np.int16], n_rounds: int) -> list[Usage]:
+    """What the process uses in each of `n_rounds` equal parts of the samples, played to it after a while of silence."""
+    feed.play(quiet_room(round(_SETTLE_S * RATE_HZ)))
+    n_part = len(samples) // n_rounds
+    found, start = [], Counters.of(pid)
+    for at in range(0, n_part * n_rounds, n_part):
+        feed.play(samples[at : at + n_part])
+        end = Counters.of(pid)
+        found.append(Usage.between(start, end))
+        start = end
+    return found
+
+
+def speech_and_room(pid: int, feed: Feed, recording: Recording) -> dict[str, list[Usage]]:
+    """Usage in the recording's first speech, and in its first quiet room."""
+    stretches = {"speech": recording.speech, "silence": recording.room}
+    return {name: usages(pid, feed, samples, recording.n_rounds) for name, samples in stretches.items()}
+
+
+def usage_rows(
+    group: str, name: str, found: Sequence[Usage], target: Target | None = None, note: str = ""
+) -> list[Measurement]:
+    """Two figures: processor time and wake-ups."""
+    cpu, wakeups = (tuple(u.core_percent for u in found), tuple(u.wakeups_per_s for u in found))
+    return [
+        Measurement(name=f"{name}: CPU", group=group, unit=PERCENT, values=cpu, target=target, note=note),
+        Measurement(name=f"{name}: wake-ups", group=group, unit=PER_S, values=wakeups),
+    ]
+
+
+def thread_rows(group: str, found: dict[str, list[Usage]]) -> list[Measurement]:
+    """Processor time by thread, the busiest first."""
+    names = {name for parts in found.values() for part in parts for name in part.threads_percent}
+    rows = [
+        Measurement(
+            name=f"{heard}: {name}",
+            group=group,
+            unit=PERCENT,
+            values=tuple(part.threads_percent.get(name, 0.0) for part in parts),
+        )
+        for heard, parts in found.items()
+        for name in names
+    ]
+    rows = [row for row in rows if any(row.values)]
+    return sorted(rows, key=lambda row: (row.name.partition(":")[0] != next(iter(found)), -row.median))

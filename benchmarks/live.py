@@ -1,0 +1,72 @@
+"""The whole program: raw audio from a pipe in real time, events to a real broker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.broker import Subscriber, broker
+from benchmarks.listening import Feed, speech_and_room, thread_rows, usage_rows
+from benchmarks.measurement import Measurement, Target
+from benchmarks.process import Memory
+from benchmarks.program import NODE, broker_settings, program
+
+if TYPE_CHECKING:
+    from benchmarks.recording import Recording
+
+GROUP = "live: pipe to MQTT"
+THREADS = "live, by thread"
+TOPICS = f"ser-monitor/{NODE}/#"
+_INPUT = ("--input", "-")
+
+
+def measure(recording: Recording) -> list[Measurement]:
+    """Start, processor time, wake-ups and memory.
+
+    Raises:
+        NotAvailableError: there is no broker.
+    """
+    with broker() as port:
+        return [*_start(port, recording.n_rounds), *_listening(port, recording)]
+
+
+def _start(port: int, n_rounds: int) -> list[Measurement]:
+    ready_s, status_s = [], []
+    for _ in range(n_rounds):
+        with Subscriber(port, TOPICS) as subscriber, program(_INPUT, broker_settings(port)) as started:
+            heard = subscriber.wait_for("/status")
+            ready_s.append(started.ready_s - started.started_s)
+            status_s.append(heard.at_s - started.started_s)
+    return [
+        Measurement(
+            name="start to READY", group=GROUP, unit="s", values=tuple(ready_s), target=Target(0.5), note="sd_notify"
+        ),
+        Measurement(name="start to its status over MQTT", group=GROUP, unit="s", values=tuple(status_s)),
+    ]
+
+
+def _listening(port: int, recording: Recording) -> list[Measurement]:
+    part_s = recording.stretch_s / recording.n_rounds
+    note = f"{recording.stretch_s:g} s in real time, in parts of {part_s:.1f} s"
+    with (
+        Subscriber(port, TOPICS) as subscriber,
+        program(_INPUT, broker_settings(port), module="benchmarks.named_threads") as running,
+    ):
+        subscriber.wait_for("/status")
+        found = speech_and_room(running.pid, Feed(running.pipe), recording)
+        memory = Memory.of(running.pid)
+    return [
+        *usage_rows(GROUP, "speech", found["speech"], Target(0.3), note),
+        *usage_rows(GROUP, "silence", found["silence"], Target(0.1)),
+        *memory_rows(GROUP, memory, Target(70)),
+        *thread_rows(THREADS, found),
+    ]
+
+
+def memory_rows(group: str, memory: Memory, target: Target | None = None) -> list[Measurement]:
+    """After all that was heard."""
+    resident, shared, peak = ((mb,) for mb in (memory.resident_mb, memory.proportional_mb, memory.peak_mb))
+    return [
+        Measurement(name="memory, steady", group=group, unit="MB", values=resident, target=target, note="resident"),
+        Measurement(name="memory, its share", group=group, unit="MB", values=shared, note="proportional, Pss"),
+        Measurement(name="memory, peak", group=group, unit="MB", values=peak, note="resident"),
+    ]
