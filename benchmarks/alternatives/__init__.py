@@ -82,7 +82,7 @@ def measure(recording: Recording, alternatives: Mapping[str, Alternative] = ALTE
         contest.each(lambda name: contest.enter(name, stack.enter_context(_started(name, alternatives[name], windows))))
         for _ in range(recording.n_rounds):
             contest.each(lambda name: contest.workers[name].run_round())
-    return contest.measurements()
+        return contest.measurements()
 
 
 class _Contest:

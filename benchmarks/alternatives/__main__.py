@@ -48,17 +48,8 @@ def cpu_ms(classify: Callable[[NDArray[np.int16]], object], windows: NDArray[np.
     return (time.process_time() - start) / len(windows) * 1e3
 
 
-def peak_mb() -> float:
-    """Peak resident memory of this process since it was started, in MB (Linux)."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        # Not getrusage: it begins with the peak of the process that started this one.
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise OSError("no VmHWM in /proc/self/status; memory can be measured on Linux only")
-
-
 def _reply(replies: TextIO, **figures: float) -> None:
-    replies.write(json.dumps({"peak_mb": peak_mb(), **figures}) + "\n")
+    replies.write(json.dumps(figures) + "\n")
     replies.flush()
 
 

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.measurement import NotAvailableError
+from benchmarks.process import Memory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,6 @@ class Worker(AbstractContextManager["Worker"]):
             NotAvailableError: it ended before that.
         """
         self.ms_a_window: list[float] = []
-        self.peak_mb = 0.0
         self._name = name
         self._errors = (folder / "stderr").open("w+")
         started = time.perf_counter()
@@ -98,7 +98,7 @@ class Worker(AbstractContextManager["Worker"]):
         self._process.stdin.flush()
         self.ms_a_window.append(self._take()["ms_a_window"])
 
-    def _take(self) -> dict[str, Any]:
+    def _take(self) -> dict[str, float]:
         """Its next line."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -106,9 +106,17 @@ class Worker(AbstractContextManager["Worker"]):
             self._process.wait()
             self._errors.seek(0)
             raise NotAvailableError(f"{self._name} ended: {_last_line(self._errors.read())}")
-        answer: dict[str, Any] = json.loads(line)
-        self.peak_mb = answer["peak_mb"]
+        answer: dict[str, float] = json.loads(line)
         return answer
+
+    @property
+    def peak_mb(self) -> float:
+        """The most memory that was resident since its start.
+
+        Raises:
+            OSError: it has ended.
+        """
+        return Memory.of(self._process.pid).peak_mb
 
     def __exit__(self, *_: object) -> None:
         """Close its input: it ends."""
