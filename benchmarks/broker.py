@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -83,7 +83,7 @@ class Subscriber:
         if not subscribed.wait(_START_S):
             raise TimeoutError(f"the broker on port {port} takes no subscription")
 
-    def __enter__(self) -> Subscriber:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -109,7 +109,7 @@ class Subscriber:
 
     def _hear(self, message: paho.MQTTMessage) -> None:
         if not message.retain:  # said before this one subscribed
-            self.heard.append(Heard(time.monotonic(), message.topic, message.payload))
+            self.heard.append(Heard(time.monotonic(), message.topic, bytes(message.payload)))
 
 
 def _connect(client: paho.Client, port: int) -> None:

@@ -1,119 +1,156 @@
-"""How long after the end of an analysis window its message is at a subscriber: the whole program, and a real broker."""
+"""How long after its audio each message is at a subscriber: the whole program in real time, and a real broker.
+
+The same audio goes through a pipeline of this process too: its events are those of the program, in the same order, and
+tell at which sample each was decided.
+"""
 
 from __future__ import annotations
 
 import json
-import math
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import threading
 import time
-from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+import numpy as np
+
+from benchmarks.broker import Subscriber, broker
+from benchmarks.listening import Feed
+from benchmarks.live import TOPICS
+from benchmarks.measurement import Measurement, Target
+from benchmarks.program import broker_settings, program, write_settings
+from benchmarks.recording import RATE_HZ, clip
+from monitor.assembly import make_pipeline
+from monitor.config import load_configuration
+from monitor.model import EmotionModel, shipped_model
+from monitor.records import AudioBlock, EmotionEvent, Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
-TALK_S = 90
-_PIECE_S = 0.01
-"""Audio is written in pieces of this length, each when its last sample would have been heard."""
-_SAME_MOMENT_S = 0.01
-_STAMP_S = 0.1
-"""The program learns when audio was heard from its arrival: its stamps may be so late, and are never early."""
-_NODE = "bench"
+    from benchmarks.broker import Heard
+    from benchmarks.recording import Recording
+
+GROUP = "latency of MQTT messages"
+_TALK_S = 90
+_ARRIVE_S = 10.0
+_LOOK_S = 0.02
+_MS_PER_S = 1000
+# Without smoothing and dwelling, labels change with the windows: many messages in a short time.
+_RESTLESS = {"decision": "min_dwell_s = 0\nsmoothing_s = 0\nmax_events_per_min = 0"}
 
 
-def window_latencies(talk: NDArray[np.int16], rate_hz: int, hop_s: float) -> list[float] | None:
-    """Seconds from the end of the window behind each `new` and `update` to its arrival; None without Mosquitto.
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An event, and the audio that it waited for."""
 
-    Windows end on a grid of `hop_s` that starts with the stream: a message's window is the first one that ends with,
-    or after, the speech that the message covers, its field `end`. An utterance's last window is off the grid: its
-    message comes at one moment with the `end`, and does not count.
+    event: EmotionEvent
+    decided_sample: int
+    """The stream was heard up to here: all that was needed, the rest of a VAD frame included."""
+    window_end_sample: int | None
+    """Where the analysis window ended that it follows from; None for an `end` that follows from the gate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """In seconds, one a message."""
+
+    after_last_sample: list[float]
+    """Since the last sample that was needed went into the pipe."""
+    after_window: list[float]
+    """Since the last sample of the analysis window would have been heard; of `new` and `update`."""
+
+
+def measure(recording: Recording) -> list[Measurement]:
+    """Latencies of some dozens of messages.
+
+    Raises:
+        NotAvailableError: there is no broker.
     """
-    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if program is None:
-        return None
-    with TemporaryDirectory() as folder, _broker(program, Path(folder)) as port:
-        arrivals: list[tuple[float, dict[str, Any]]] = []
-        subscriber = _subscriber(port, arrivals)
-        started_s, wall_s = _play(talk, rate_hz, port)
-        subscriber.disconnect()
-        subscriber.loop_stop()
-    ends = [(at_s, event["id"]) for at_s, event in arrivals if event["type"] == "end"]
+    talk = np.resize(clip(), round(min(_TALK_S, recording.duration_s) * RATE_HZ))
+    with broker() as port:
+        settings = {**broker_settings(port), **_RESTLESS}
+        wanted = decisions(talk, settings)
+        feed, heard = _hear(talk, settings, port, len(wanted))
+    assert feed.started_s is not None
+    found = latencies(wanted, heard, feed.written_at, feed.started_s)
     return [
-        at_s - started_s - _window_end_s(event, wall_s, hop_s)
-        for at_s, event in arrivals
-        if event["type"] != "end" and not any(event["id"] == of and abs(at - at_s) < _SAME_MOMENT_S for at, of in ends)
+        *_rows("after the last sample needed", found.after_last_sample),
+        *_rows("after the window's end", found.after_window, Target(20)),
     ]
 
 
-@contextmanager
-def _broker(program: str, folder: Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    configuration = folder / "mosquitto.conf"
-    configuration.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
-    broker = subprocess.Popen([program, "-c", str(configuration)], stderr=subprocess.DEVNULL)
-    try:
-        yield port
-    finally:
-        broker.terminate()
-        broker.wait()
+def decisions(samples: NDArray[np.int16], settings: Mapping[str, str]) -> list[Decision]:
+    """What the program decides in these int16 samples, in order."""
+    with TemporaryDirectory() as folder:
+        found = load_configuration(write_settings(Path(folder) / "config.toml", settings)).settings
+    pipeline = make_pipeline(found, EmotionModel.load(shipped_model()))
+    decided: list[Decision] = []
+    window_end: int | None = None
+    for event in [*pipeline.push(AudioBlock(samples, 0)), *pipeline.flush()]:
+        if isinstance(event, Estimate):
+            window_end = event.end_sample
+        elif isinstance(event, EmotionEvent):
+            end_sample = None if event.type == "end" else window_end
+            decided.append(Decision(event, event.decided_sample, end_sample))
+    return decided
 
 
-def _subscriber(port: int, arrivals: list[tuple[float, dict[str, Any]]]) -> paho.Client:
-    ready = threading.Event()
-    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
-    client.on_connect = lambda one, *_: one.subscribe(f"ser-monitor/{_NODE}/event", qos=1)
-    client.on_subscribe = lambda *_: ready.set()
-    client.on_message = lambda _client, _data, message: arrivals.append((time.monotonic(), json.loads(message.payload)))
-    for _ in range(100):
-        try:
-            client.connect("127.0.0.1", port)
-            break
-        except OSError:
-            time.sleep(0.05)
-    client.loop_start()
-    ready.wait(10)
-    return client
+def latencies(
+    wanted: Sequence[Decision], heard: Sequence[Heard], written_at: Callable[[int], float], started_s: float
+) -> Latencies:
+    """Match messages to decisions, one to one in order.
+
+    Args:
+        wanted: what was decided.
+        heard: messages of the topic `event`.
+        written_at: when the samples up to this one went into the pipe.
+        started_s: when sample 0 was heard, on the same clock.
+
+    Raises:
+        ValueError: a message is missing, or another one came.
+    """
+    messages = [json.loads(one.payload) for one in heard]
+    expected = [_told(one.event) for one in wanted]
+    if [_told_by(message) for message in messages] != expected:
+        raise ValueError(f"{len(heard)} messages came that are not the {len(wanted)} events of the same audio")
+    pairs = list(zip(wanted, heard, strict=True))
+    ends = [(one.window_end_sample, arrived.at_s) for one, arrived in pairs]
+    return Latencies(
+        [arrived.at_s - written_at(one.decided_sample) for one, arrived in pairs],
+        [at_s - started_s - end / RATE_HZ for end, at_s in ends if end is not None],
+    )
 
 
-def _window_end_s(event: dict[str, Any], wall_s: float, hop_s: float) -> float:
-    """Stream time at which the window behind the event ended."""
-    covered_s = datetime.fromisoformat(event["end"]).timestamp() - wall_s
-    return math.ceil((covered_s - _STAMP_S) / hop_s) * hop_s
+def _told(event: EmotionEvent) -> tuple[int, str, str, int]:
+    return event.segment, event.type, event.emotion, event.windows
 
 
-def _play(talk: NDArray[np.int16], rate_hz: int, port: int) -> tuple[float, float]:
-    """Feed the program in real time; when its sample 0 was heard, on the steady and on the wall clock."""
-    variables = {"ENABLED": "true", "HOST": "127.0.0.1", "PORT": str(port)}
-    environment = {**os.environ, "SER_MONITOR__NODE": _NODE, "SER_MONITOR__DECISION__MAX_EVENTS_PER_MIN": "0"}
-    environment |= {f"SER_MONITOR__MQTT__{name}": value for name, value in variables.items()}
-    # Label changes with every window that says something else: many messages in a short time.
-    environment |= {"SER_MONITOR__DECISION__MIN_DWELL_S": "0", "SER_MONITOR__DECISION__SMOOTHING_S": "0"}
-    command = [sys.executable, "-m", "monitor.cli", "--input", "-", "--log-level", "error"]
-    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE) as program:
-        assert program.stdin is not None
-        time.sleep(3)  # it has started and is connected
-        started_s, wall_s = time.monotonic(), time.time()
-        n_piece = round(rate_hz * _PIECE_S)
-        for at in range(0, len(talk), n_piece):
-            piece = talk[at : at + n_piece]
-            time.sleep(max(started_s + (at + len(piece)) / rate_hz - time.monotonic(), 0))
-            program.stdin.write(piece.astype("<i2").tobytes())
-            program.stdin.flush()
-        program.stdin.close()
-    return started_s, wall_s
+def _told_by(message: Mapping[str, Any]) -> tuple[int, str, str, int]:
+    number = int(str(message["id"]).rpartition("-")[2])
+    return number, message["type"], message["emotion"], message["windows"]
+
+
+def _hear(talk: NDArray[np.int16], settings: Mapping[str, str], port: int, n_wanted: int) -> tuple[Feed, list[Heard]]:
+    with Subscriber(port, TOPICS) as subscriber:
+        with program(("--input", "-"), settings) as running:
+            subscriber.wait_for("/status")
+            feed = Feed(running.pipe)
+            feed.play(talk)
+        until_s = time.monotonic() + _ARRIVE_S
+        while len(heard := subscriber.of("/event")) < n_wanted and time.monotonic() < until_s:
+            time.sleep(_LOOK_S)
+    return feed, heard
+
+
+def _rows(name: str, found: list[float], target: Target | None = None) -> list[Measurement]:
+    ms = tuple(_MS_PER_S * one for one in found)
+    rows = [Measurement(name=f"{name}, p50", group=GROUP, unit="ms", values=ms, note=f"{len(ms)} messages")]
+    for share in (95, 99):
+        value = (float(np.percentile(ms, share)),)
+        bound = target if share == 95 else None
+        rows.append(Measurement(name=f"{name}, p{share}", group=GROUP, unit="ms", values=value, target=bound))
+    return rows

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING
 
 from benchmarks.measurement import Measurement, Target
 from benchmarks.process import Counters, Usage
-from benchmarks.recording import RATE_HZ
+from benchmarks.recording import RATE_HZ, quiet_room
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ PER_S = "a second"
 PIECE_S = 0.03
 """Audio is written in pieces of this length: of one VAD frame, as the monitor takes it from a microphone."""
 _SETTLE_S = 2.0
-"""What the audio before has left behind is over."""
+"""After it a start, or what the audio before has left behind, is over."""
 
 
 class Feed:
@@ -56,7 +56,8 @@ class Feed:
 
 
 def usages(pid: int, feed: Feed, samples: NDArray[np.int16], n_rounds: int) -> list[Usage]:
-    """What the process uses in each of `n_rounds` equal parts of the samples, played to it."""
+    """What the process uses in each of `n_rounds` equal parts of the samples, played to it after a while of silence."""
+    feed.play(quiet_room(round(_SETTLE_S * RATE_HZ)))
     n_part = len(samples) // n_rounds
     found, start = [], Counters.of(pid)
     for at in range(0, n_part * n_rounds, n_part):
@@ -69,12 +70,8 @@ def usages(pid: int, feed: Feed, samples: NDArray[np.int16], n_rounds: int) -> l
 
 def speech_and_room(pid: int, feed: Feed, recording: Recording) -> dict[str, list[Usage]]:
     """Usage in the recording's first speech, and in its first quiet room."""
-    settle = recording.room[: round(_SETTLE_S * RATE_HZ)]
-    found = {}
-    for name, samples in (("speech", recording.speech), ("silence", recording.room)):
-        feed.play(settle)
-        found[name] = usages(pid, feed, samples, recording.n_rounds)
-    return found
+    stretches = {"speech": recording.speech, "silence": recording.room}
+    return {name: usages(pid, feed, samples, recording.n_rounds) for name, samples in stretches.items()}
 
 
 def usage_rows(

@@ -41,6 +41,7 @@ def measure(recording: Recording) -> list[Measurement]:
             assert player.stdin is not None
             found = speech_and_room(running.pid, Feed(player.stdin), recording)
             memory = Memory.of(running.pid)
+            running.process.terminate()
     note = f"{recording.stretch_s:g} s, PulseAudio's null sink"
     return [
         *usage_rows(GROUP, "speech", found["speech"], note=note),

@@ -23,7 +23,7 @@ def name_threads() -> None:
         name_this_thread(thread.name)
         run(thread)
 
-    threading.Thread.run = named  # type: ignore[method-assign]
+    setattr(threading.Thread, "run", named)  # noqa: B010 - a checker of types does not let methods be replaced
 
 
 def name_this_thread(name: str) -> None:

@@ -95,7 +95,7 @@ def clip() -> NDArray[np.int16]:
 @cache
 def talk() -> NDArray[np.int16]:
     """The clip's speech without its pauses, int16 (n,): what the gate lets through, whatever a model says of it."""
-    heard, gate = clip(), _gate()
+    heard, gate = clip(), default_gate()
     n_frame = RATE_HZ * VAD_FRAME_MS // _MS_PER_S
     starts, ends = [], []
     for at in range(0, len(heard) - n_frame + 1, n_frame):
@@ -108,7 +108,8 @@ def talk() -> NDArray[np.int16]:
     return np.concatenate([heard[start:end] for start, end in zip(starts, [*ends, len(heard)], strict=False)])
 
 
-def _gate() -> Gate:
+def default_gate() -> Gate:
+    """The gate as it is set by default, at sample 0."""
     rule = GateRule()
     times = (ms * RATE_HZ // _MS_PER_S for ms in (rule.onset_ms, rule.hangover_ms, rule.preroll_ms))
     return Gate(WebrtcDetector(rule.mode, RATE_HZ), rule.floor_dbfs, GateTimes(*times))

@@ -51,7 +51,7 @@ def sound_server() -> Iterator[SoundServer]:
     if missing := [name for name in _PROGRAMS if shutil.which(name) is None]:
         raise NotAvailableError(f"{', '.join(missing)} not installed (Debian: pulseaudio pulseaudio-utils)")
     # A socket's path may have 107 bytes only: not in a folder that is deep already.
-    with TemporaryDirectory(prefix="ser-pulse-", dir="/tmp") as folder:  # noqa: S108
+    with TemporaryDirectory(prefix="ser-pulse-", dir="/tmp") as folder:
         environment = _environment(folder)
         with subprocess.Popen(_command(folder), env=environment, stderr=subprocess.DEVNULL) as server:
             try:
@@ -64,7 +64,7 @@ def sound_server() -> Iterator[SoundServer]:
 def _environment(folder: str) -> dict[str, str]:
     plugged = "pcm.!default {type pulse}\nctl.!default {type pulse}\n"
     (Path(folder) / "asound.conf").write_text(f"</usr/share/alsa/alsa.conf>\n{plugged}")
-    home = {name: folder for name in ("HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "PULSE_RUNTIME_PATH")}
+    home = dict.fromkeys(("HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "PULSE_RUNTIME_PATH"), folder)
     names = {"PULSE_SERVER": f"unix:{folder}/native", "PULSE_SOURCE": "mic.monitor"}
     return {**os.environ, **home, **names, "ALSA_CONFIG_PATH": f"{folder}/asound.conf"}
 
