@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from benchmarks.limit import UNIT, pipeline_cpu_s
+from benchmarks.limit import pipeline_percent
+from benchmarks.listening import PERCENT
 from benchmarks.recording import Recording
 from monitor.model import EmotionModel, shipped_model
 
@@ -35,7 +36,6 @@ _INTERVAL_S = 0.001
 _N_SAMPLES = 1500
 """So many are taken: what takes a tenth of the time is then known to within a tenth."""
 _LEAST_SHARE = 0.01
-_MS = 1e3
 _STRETCH_S = 60
 
 
@@ -56,13 +56,12 @@ def main() -> int:
     recording = Recording.compose(duration_s=2 * _STRETCH_S, stretch_s=_STRETCH_S)
     model = EmotionModel.load(shipped_model())
     for name, samples in (("Speech", recording.speech), ("A quiet room", recording.room)):
-        found, cpu_s = spots(model, samples)
-        print(f"{name}: {_MS * cpu_s:.3f} {UNIT}\n")
-        print("| ms | % | where | statement |\n| -: | -: | - | - |")
+        found, percent = spots(model, samples)
+        print(f"{name}: {percent:.4f} {PERCENT}\n")
+        print(f"| {PERCENT} | share | where | statement |\n| -: | -: | - | - |")
         for spot in found:
             if spot.share >= _LEAST_SHARE:
-                ms = _MS * cpu_s * spot.share
-                print(f"| {ms:.3f} | {100 * spot.share:.0f} | `{spot.place}` | `{spot.source}` |")
+                print(f"| {percent * spot.share:.4f} | {100 * spot.share:.0f} % | `{spot.place}` | `{spot.source}` |")
         print()
     return 0
 
@@ -76,7 +75,7 @@ def spots(model: EmotionModel, samples: NDArray[np.int16], n_samples: int = _N_S
         n_samples: interruptions to wait for.
 
     Returns:
-        the statements, and CPU seconds for a second of audio.
+        the statements, and % of a core that all of them take.
     """
     counts: Counter[tuple[str, int, str]] = Counter()
     before = signal.signal(signal.SIGPROF, lambda _number, frame: counts.update([_ours(frame)]))
@@ -84,7 +83,7 @@ def spots(model: EmotionModel, samples: NDArray[np.int16], n_samples: int = _N_S
     costs: list[float] = []
     try:
         while counts.total() < n_samples:
-            costs.append(pipeline_cpu_s(model, samples))
+            costs.append(pipeline_percent(model, samples))
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)

@@ -6,19 +6,21 @@ that can be counted from a specification: webrtcvad is taken as measured, and is
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks.interpreter import operators
+from benchmarks.listening import PERCENT
 from benchmarks.measurement import Measurement, Target
 from benchmarks.operations import Kind, work_in_silence, work_in_speech
 from benchmarks.rates import measure_rates, webrtcvad_cpu_s
+from benchmarks.recording import RATE_HZ
+from benchmarks.stages import cpu_s, run
 from monitor.card import read_model_file
 from monitor.model import EmotionModel, shipped_model
 from monitor.pipeline import GateRule, Pipeline
 from monitor.pipeline.gate import VAD_FRAME_MS
-from monitor.records import AudioBlock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,12 +31,10 @@ if TYPE_CHECKING:
     from benchmarks.operations import Work
     from benchmarks.recording import Recording
 
-GROUP = "limit"
-UNIT = "ms a second of audio"
+GROUP = "arithmetic limit"
+RATES = "this machine, one thread"
 _TIMES = "times the limit"
 _WANTED = Target(3.0)
-_BLOCK_SAMPLES = 1600
-_MS = 1e3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +62,26 @@ def measure(recording: Recording) -> list[Measurement]:
     return found + [row for stretch in stretches for row in _held(stretch, rates)]
 
 
-def limit_ms(works: Sequence[Work], rates: Mapping[Kind, float]) -> float:
-    """CPU milliseconds for all `works`, each bound by its operations or by its bytes, whichever takes longer."""
-    return _MS * sum(max(work.n / rates[work.kind], work.n_bytes / rates[Kind.BYTE]) for work in works)
+def limit_percent(works: Sequence[Work], rates: Mapping[Kind, float]) -> float:
+    """Of a core, for all `works` once a second: each is bound by its operations or its bytes, whichever take longer."""
+    return 100 * sum(max(work.n / rates[work.kind], work.n_bytes / rates[Kind.BYTE]) for work in works)
 
 
-def pipeline_cpu_s(model: EmotionModel, samples: NDArray[np.int16]) -> float:
-    """CPU seconds that the pipeline takes for each second of `samples`, int16 (n,), in blocks of 0.1 s."""
-    pipeline = Pipeline(model)
-    start = time.process_time()
-    for at in range(0, len(samples), _BLOCK_SAMPLES):
-        pipeline.push(AudioBlock(samples[at : at + _BLOCK_SAMPLES], at))
-    return (time.process_time() - start) / (len(samples) / model.spec.rate_hz)
+def pipeline_percent(model: EmotionModel, samples: NDArray[np.int16]) -> float:
+    """Of a core, what a new pipeline takes for int16 samples (n,)."""
+    return 100 * cpu_s(partial(run, Pipeline(model), samples)) / (len(samples) / RATE_HZ)
 
 
 def _rate(kind: Kind, values: Sequence[float]) -> Measurement:
     scale, prefix = (1e6, "M") if kind is Kind.TRANSFORM else (1e9, "G")
-    name = f"this machine, {kind.value}"
-    return Measurement(name=name, group=GROUP, unit=f"{prefix} a second", values=tuple(v / scale for v in values))
+    name = kind.value
+    return Measurement(name=name, group=RATES, unit=f"{prefix} a second", values=tuple(v / scale for v in values))
 
 
 def _part(work: Work, rates: Sequence[Mapping[Kind, float]]) -> Measurement:
-    values = tuple(limit_ms([work], each) for each in rates)
+    values = tuple(limit_percent([work], each) for each in rates)
     note = f"{work.n:,.0f} {work.kind.value}, {work.n_bytes / 1e3:,.0f} kB"
-    return Measurement(name=f"limit, {work.part}", group=GROUP, unit=UNIT, values=values, note=note)
+    return Measurement(name=f"speech: {work.part}", group=GROUP, unit=PERCENT, values=values, note=note)
 
 
 def _held(stretch: _Stretch, rates: Sequence[Mapping[Kind, float]]) -> list[Measurement]:
@@ -93,20 +89,18 @@ def _held(stretch: _Stretch, rates: Sequence[Mapping[Kind, float]]) -> list[Meas
     model = EmotionModel.load(shipped_model())
     detection, ours = [], []
     for _ in rates:
-        cpu_s = webrtcvad_cpu_s(stretch.samples, model.spec.rate_hz, VAD_FRAME_MS, GateRule().mode)
-        detection.append(_MS * cpu_s)
-        ours.append(_MS * pipeline_cpu_s(model, stretch.samples))
-    limits = [limit_ms(stretch.works, each) + floor for each, floor in zip(rates, detection, strict=True)]
-    ratios = [taken / limit for taken, limit in zip(ours, limits, strict=True)]
+        seconds = webrtcvad_cpu_s(stretch.samples, RATE_HZ, VAD_FRAME_MS, GateRule().mode)
+        detection.append(100 * seconds)
+        ours.append(pipeline_percent(model, stretch.samples))
+    limits = [limit_percent(stretch.works, each) + floor for each, floor in zip(rates, detection, strict=True)]
+    ratios = tuple(taken / limit for taken, limit in zip(ours, limits, strict=True))
     return [
-        _row(f"limit, webrtcvad in {stretch.name}", detection),
-        _row(f"limit, {stretch.name}", limits),
-        _row(f"our pipeline, {stretch.name}", ours),
-        Measurement(
-            name=f"our pipeline, {stretch.name}", group=GROUP, unit=_TIMES, values=tuple(ratios), target=_WANTED
-        ),
+        _row(f"{stretch.name}: webrtcvad, as measured", detection),
+        _row(f"{stretch.name}: the limit", limits),
+        _row(f"{stretch.name}: our pipeline", ours),
+        Measurement(name=f"{stretch.name}: our pipeline", group=GROUP, unit=_TIMES, values=ratios, target=_WANTED),
     ]
 
 
 def _row(name: str, values: Sequence[float]) -> Measurement:
-    return Measurement(name=name, group=GROUP, unit=UNIT, values=tuple(values))
+    return Measurement(name=name, group=GROUP, unit=PERCENT, values=tuple(values))

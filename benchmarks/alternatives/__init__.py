@@ -12,6 +12,7 @@ import importlib.util
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +21,7 @@ import numpy as np
 
 from benchmarks.alternatives.worker import Worker, run_prepare
 from benchmarks.measurement import PER_WINDOW, Measurement, NotAvailableError
+from benchmarks.stages import WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from benchmarks.recording import Recording
 
-GROUP = "alternatives"
+GROUP = "alternatives, as a program"
 N_WINDOWS = 40
 """So many, evenly spread over the recording: the slowest way takes a tenth of a second for each."""
 
@@ -40,6 +42,8 @@ class Alternative:
     title: str
     packages: tuple[str, ...]
     """That have to be importable."""
+    versions: tuple[str, ...]
+    """Distributions that its cost depends on."""
     extra: str
     """Of this project, which brings them."""
     times_ours: float | None = None
@@ -47,10 +51,33 @@ class Alternative:
 
 
 ALTERNATIVES: dict[str, Alternative] = {
-    "librosa_keras": Alternative("librosa MFCC, keras predict", ("librosa", "keras", "tensorflow"), "train", 50.0),
-    "psf_tflite": Alternative("python_speech_features anew, our TFLite model", ("python_speech_features",), "", 5.0),
-    "egemaps_svm": Alternative("openSMILE eGeMAPS, SVM", ("opensmile", "sklearn"), "train,egemaps", 50.0),
-    "lightsernet": Alternative("Light-SERNet with its front end in TFLite", ("tensorflow", "keras"), "train"),
+    "librosa_keras": Alternative(
+        "librosa MFCC, keras predict",
+        ("librosa", "keras", "tensorflow"),
+        ("librosa", "keras", "tensorflow"),
+        "train",
+        50.0,
+    ),
+    "psf_tflite": Alternative(
+        "features recomputed, our network",
+        ("python_speech_features",),
+        ("python_speech_features",),
+        "train",
+        5.0,
+    ),
+    "egemaps_svm": Alternative(
+        "openSMILE eGeMAPS, SVM",
+        ("opensmile", "sklearn"),
+        ("opensmile", "scikit-learn"),
+        "train,egemaps",
+        50.0,
+    ),
+    "lightsernet": Alternative(
+        "Light-SERNet, front end in TFLite",
+        ("tensorflow", "keras"),
+        (),
+        "train",
+    ),
 }
 """The key is the name of the module in this folder."""
 
@@ -109,7 +136,7 @@ class _Contest:
         found = []
         for name, alternative in self._alternatives.items():
             if name in self._failures:
-                found.append(Measurement.missing(alternative.title, GROUP, self._failures[name], PER_WINDOW))
+                found.append(Measurement.missing(alternative.title, WINDOWS, self._failures[name], PER_WINDOW))
             else:
                 found += _measurements(alternative, self.workers[name])
         return found
@@ -132,10 +159,13 @@ def _started(name: str, alternative: Alternative, windows: Path) -> Worker:
 
 
 def _measurements(alternative: Alternative, worker: Worker) -> list[Measurement]:
-    title = alternative.title
-    cost = Measurement(
-        name=title, group=GROUP, unit=PER_WINDOW, values=tuple(worker.ms_a_window), times_ours=alternative.times_ours
-    )
-    start = Measurement(name=f"{title}: start to first answer", group=GROUP, unit="s", values=(worker.start_s,))
-    memory = Measurement(name=f"{title}: peak memory", group=GROUP, unit="MB", values=(worker.peak_mb,))
-    return [cost, start, memory]
+    title, times_ours = alternative.title, alternative.times_ours
+    versions = ", ".join(f"{package} {version(package)}" for package in alternative.versions)
+    milliseconds = tuple(worker.ms_a_window)
+    return [
+        Measurement(
+            name=title, group=WINDOWS, unit=PER_WINDOW, values=milliseconds, times_ours=times_ours, note=versions
+        ),
+        Measurement(name=f"{title}: start to an answer", group=GROUP, unit="s", values=(worker.start_s,)),
+        Measurement(name=f"{title}: memory, peak", group=GROUP, unit="MB", values=(worker.peak_mb,), note="resident"),
+    ]

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from benchmarks import alternatives
-from benchmarks.alternatives import ALTERNATIVES, GROUP, Alternative, chosen_windows, measure
+from benchmarks.alternatives import ALTERNATIVES, Alternative, chosen_windows, measure
 from benchmarks.alternatives import __main__ as child
 from benchmarks.alternatives.psf_tflite import cepstra
 from benchmarks.measurement import PER_WINDOW, NotAvailableError
 from benchmarks.recording import Recording, talk
+from benchmarks.stages import WINDOWS
 from monitor.model import EmotionModel, shipped_model
 from monitor.pipeline.frames import features_of
 
@@ -38,7 +39,7 @@ def skip_without(name: str) -> None:
 def test_it_answers_and_its_cost_is_measured(name, short):
     skip_without(name)
     cost, start, memory = measure(short, {name: ALTERNATIVES[name]})
-    assert (cost.name, cost.group, cost.unit) == (ALTERNATIVES[name].title, GROUP, PER_WINDOW)
+    assert (cost.name, cost.group, cost.unit) == (ALTERNATIVES[name].title, WINDOWS, PER_WINDOW)
     assert len(cost.values) == short.n_rounds
     assert min(cost.values) > 0
     assert start.median > 0
@@ -73,7 +74,7 @@ def test_python_speech_features_anew_are_our_features():
 
 
 def test_a_package_that_is_missing_is_named_with_its_extra(short):
-    (row,) = measure(short, {"psf_tflite": Alternative("a way", ("no_such_package",), "train")})
+    (row,) = measure(short, {"psf_tflite": Alternative("a way", ("no_such_package",), (), "train")})
     assert not row.is_measured
     assert "no_such_package not installed; pip install 'ser-monitor[train]'" in row.note
 
@@ -89,7 +90,7 @@ def test_a_way_that_fails_leaves_the_others_measured(monkeypatch, short):
         return found(name, alternative, windows)
 
     monkeypatch.setattr(alternatives, "_started", started)
-    ways = {"psf_tflite": Alternative("broken", (), "")}
+    ways = {"psf_tflite": Alternative("broken", (), (), "")}
     (row,) = measure(short, ways)
     assert "psf_tflite ended" in row.note
 

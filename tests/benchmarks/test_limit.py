@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks import limit, rates
+from benchmarks.listening import PERCENT
 from benchmarks.operations import Kind
 from benchmarks.recording import Recording
 
@@ -18,25 +19,23 @@ def figures(rows, unit):
 
 
 def test_the_limit_is_the_sum_of_its_parts(rows):
-    found = figures(rows, limit.UNIT)
-    parts = [values[0] for name, values in found.items() if name.startswith("limit, ") and name[7:] in PARTS]
-    assert len(parts) == len(PARTS)
-    assert found["limit, speech"][0] == pytest.approx(sum(parts) + found["limit, webrtcvad in speech"][0])
+    found = figures(rows, PERCENT)
+    parts = sum(found[f"speech: {part}"][0] for part in PARTS)
+    assert found["speech: the limit"][0] == pytest.approx(parts + found["speech: webrtcvad, as measured"][0])
 
 
 def test_the_pipeline_is_held_against_it_in_speech_and_in_silence(rows):
-    found, times = figures(rows, limit.UNIT), figures(rows, "times the limit")
+    found, times = figures(rows, PERCENT), figures(rows, "times the limit")
     for audio in ("speech", "silence"):
-        ours = f"our pipeline, {audio}"
-        assert times[ours] == pytest.approx([a / b for a, b in zip(found[ours], found[f"limit, {audio}"], strict=True)])
+        ours, limits = found[f"{audio}: our pipeline"], found[f"{audio}: the limit"]
+        assert times[f"{audio}: our pipeline"] == pytest.approx([a / b for a, b in zip(ours, limits, strict=True)])
         # Nothing is faster than what cannot be avoided.
-        assert min(times[ours]) > 1
-    assert found["limit, silence"] < found["limit, speech"]
+        assert min(times[f"{audio}: our pipeline"]) > 1
+    assert found["silence: the limit"] < found["speech: the limit"]
 
 
 def test_the_rates_that_it_was_computed_with_are_told(rows):
-    told = {row.name for row in rows if row.unit.endswith("a second")}
-    assert told == {f"this machine, {kind.value}" for kind in Kind}
+    assert {row.name for row in rows if row.group == limit.RATES} == {kind.value for kind in Kind}
 
 
 PARTS = {
