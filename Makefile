@@ -1,5 +1,6 @@
 # make run   install into .venv and listen          make lint   ruff and mypy
-# make test  install what the tests need, run all   make bench  measure, side by side
+# make test  install what the tests need, run all   make bench  measure, side by side (20 minutes; BENCH=--quick: 4)
+# make bench-write         the same, and put picture and figures into docs/
 # sudo make install        the service; sudo make uninstall
 # make install-user        the service of a desktop session; make uninstall-user
 # make test-long           the long forms of the tests: outages of minutes, endurance of hours
@@ -15,14 +16,15 @@ SER := $(BIN)/ser-monitor
 
 # libsndfile comes inside the soundfile wheel; PortAudio does not come with sounddevice on Linux.
 RUN_PACKAGES := libportaudio2
-TEST_PACKAGES := $(RUN_PACKAGES) libasound2-plugins pulseaudio pulseaudio-utils mosquitto faketime strace
+BENCH_PACKAGES := $(RUN_PACKAGES) libasound2-plugins pulseaudio pulseaudio-utils mosquitto
+TEST_PACKAGES := $(BENCH_PACKAGES) faketime strace
 SYSTEMD_PACKAGES := systemd-container debootstrap
 # Where a whole run is wanted anyway, the service is tested too.
 ifeq ($(CI),true)
 TEST_PACKAGES += $(SYSTEMD_PACKAGES)
 endif
 
-.PHONY: run test test-long test-systemd fuzz lint format bench bench-features demo-clip golden terminal-picture schemas clean
+.PHONY: run test test-long test-systemd fuzz lint format bench bench-write bench-features demo-clip golden terminal-picture schemas clean
 .PHONY: install uninstall install-user uninstall-user
 
 run: $(VENV)/.run
@@ -57,8 +59,12 @@ lint: $(VENV)/.lint
 format: $(VENV)/.lint
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: $(VENV)/.run
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.bench
+	@sh .ci/debian-packages $(BENCH_PACKAGES)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-write: BENCH += --write docs
+bench-write: bench
 
 bench-features: $(VENV)/.train
 	$(BIN)/python -m benchmarks.features
@@ -93,6 +99,11 @@ $(VENV)/.run: pyproject.toml | $(VENV)/.venv
 $(VENV)/.train: pyproject.toml | $(VENV)/.venv
 	@$(BIN)/python -m pip install --quiet --editable '.[train]'
 	@touch $@
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/.venv
+	@echo "Installing into $(VENV) what people would use instead ..." >&2
+	@$(BIN)/python -m pip install --quiet --editable '.[train,egemaps]'
+	@touch $@ $(VENV)/.run $(VENV)/.train
 
 $(VENV)/.fuzz: pyproject.toml | $(VENV)/.venv
 	@$(BIN)/python -m pip install --quiet --editable '.[fuzz]'

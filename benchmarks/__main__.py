@@ -6,12 +6,8 @@ One table; with `--write DIR` also one picture, DIR/pictures/bench.png, and one 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
-
-for _library in ("OPENBLAS", "OMP", "MKL"):  # read when numpy is imported
-    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 from benchmarks.groups import GROUPS, measure_all
 from benchmarks.recording import Recording

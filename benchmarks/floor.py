@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from benchmarks.listening import PERCENT, Feed, usage_rows, usages
@@ -13,6 +14,7 @@ from benchmarks.measurement import Measurement, NotAvailableError
 from benchmarks.recording import RATE_HZ
 from benchmarks.soundserver import sound_server
 from monitor.pipeline.gate import VAD_FRAME_MS, WebrtcDetector
+from monitor.sources import LIVE_BLOCK_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.recording import Recording
 
 GROUP = "floor"
-_READ_S = 0.1
+_READS_S = (0.1, LIVE_BLOCK_S)
 _PIPE_LOOP = "import os\nwhile os.read(0, {n_bytes}): pass"
 _MICROPHONE_LOOP = """
 import sounddevice
@@ -37,12 +39,9 @@ while True:
 
 def measure(recording: Recording) -> list[Measurement]:
     """webrtcvad, and empty loops around a pipe and around a microphone."""
-    room = recording.room[: len(recording.room) // 2]
-    return [
-        _detector(recording),
-        *_pipe(room, recording.n_rounds),
-        *_microphone(room, recording.n_rounds),
-    ]
+    room = recording.room[: len(recording.room) // 4]
+    loops = [loop(room, recording.n_rounds, read_s) for loop in (_pipe, _microphone) for read_s in _READS_S]
+    return [_detector(recording), *chain.from_iterable(loops)]
 
 
 def _detector(recording: Recording) -> Measurement:
@@ -59,17 +58,17 @@ def _detector(recording: Recording) -> Measurement:
     )
 
 
-def _pipe(room: NDArray[np.int16], n_rounds: int) -> list[Measurement]:
-    script = _PIPE_LOOP.format(n_bytes=2 * round(_READ_S * RATE_HZ))
+def _pipe(room: NDArray[np.int16], n_rounds: int, read_s: float) -> list[Measurement]:
+    script = _PIPE_LOOP.format(n_bytes=2 * round(read_s * RATE_HZ))
     with _python(script) as loop:
         assert loop.stdin is not None
-        found = usages(loop.pid, Feed(loop.stdin, _READ_S), room, n_rounds)
-    return usage_rows(GROUP, "empty loop, pipe", found, note=f"{_READ_S:g} s a read")
+        found = usages(loop.pid, Feed(loop.stdin, read_s), room, n_rounds)
+    return usage_rows(GROUP, f"pipe, reads of {read_s:g} s", found, note="os.read and nothing else")
 
 
-def _microphone(room: NDArray[np.int16], n_rounds: int) -> list[Measurement]:
-    name = "empty loop, microphone"
-    script = _MICROPHONE_LOOP.format(rate_hz=RATE_HZ, n=round(_READ_S * RATE_HZ))
+def _microphone(room: NDArray[np.int16], n_rounds: int, read_s: float) -> list[Measurement]:
+    name = f"microphone, reads of {read_s:g} s"
+    script = _MICROPHONE_LOOP.format(rate_hz=RATE_HZ, n=round(read_s * RATE_HZ))
     try:
         with sound_server() as server, server.player() as player, _python(script, server.environment) as loop:
             assert player.stdin is not None
@@ -77,7 +76,7 @@ def _microphone(room: NDArray[np.int16], n_rounds: int) -> list[Measurement]:
             found = usages(loop.pid, Feed(player.stdin), room, n_rounds)
     except NotAvailableError as error:
         return [Measurement.missing(name, GROUP, str(error))]
-    return usage_rows(GROUP, name, found, note=f"sounddevice, {_READ_S:g} s a read")
+    return usage_rows(GROUP, name, found, note="sounddevice and nothing else")
 
 
 def _wait_until_open(loop: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,7 @@
-"""What is measured, in which order. To add to it: a module with `measure(recording) -> list[Measurement]`, and a line."""
+"""What is measured, in which order.
+
+To add to it: a module with `measure(recording: Recording) -> list[Measurement]`, and a line here.
+"""
 
 from __future__ import annotations
 

@@ -147,6 +147,8 @@ def _hear(talk: NDArray[np.int16], settings: Mapping[str, str], port: int, n_wan
 
 
 def _rows(name: str, found: list[float], target: Target | None = None) -> list[Measurement]:
+    if not found:
+        return [Measurement.missing(name, GROUP, "so little audio makes no event")]
     ms = tuple(_MS_PER_S * one for one in found)
     rows = [Measurement(name=f"{name}, p50", group=GROUP, unit="ms", values=ms, note=f"{len(ms)} messages")]
     for share in (95, 99):

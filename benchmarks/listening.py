@@ -98,4 +98,5 @@ def thread_rows(group: str, found: dict[str, list[Usage]]) -> list[Measurement]:
         for heard, parts in found.items()
         for name in names
     ]
+    rows = [row for row in rows if any(row.values)]
     return sorted(rows, key=lambda row: (row.name.partition(":")[0] != next(iter(found)), -row.median))

@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,10 @@ _START_S = 1
 """So little audio costs nothing but the start."""
 _S_PER_H = 3600
 _LONG_S = 3600
-"""Audio of this length and more is analysed once only."""
+"""Longer audio is analysed once only."""
+_FEW_ROUNDS = 3
+_LONGEST_TIMES = 60
+"""The longest audio, against the recording that is measured on."""
 
 # A small process in between: a child's peak of memory begins with that of the process that started it.
 _LAUNCHER = """
@@ -81,24 +85,23 @@ def _fast() -> Target:
 
 
 def _growth(recording: Recording, folder: Path) -> list[Measurement]:
-    lengths_s = {name: s for name, s in LENGTHS_S.items() if s <= recording.duration_s * 60}
     start = _runs(recording, folder / "start.wav", _START_S, recording.n_rounds)
-    start_s = sorted(run.cpu_s for run in start)[len(start) // 2]
-    rows = [_cpu_row("start alone", "s", [run.cpu_s for run in start])]
-    memory = []
-    for name, length_s in lengths_s.items():
-        runs = _runs(recording, folder / "long.wav", length_s, 1 if length_s > _LONG_S else min(recording.n_rounds, 3))
-        per_hour = [(run.cpu_s - start_s) * _S_PER_H / length_s for run in runs]
-        rows.append(_cpu_row(f"{name}: CPU of an hour", "s", per_hour))
-        peaks = tuple(run.peak_mb for run in runs)
-        memory.append(Measurement(name=f"{name}: peak memory", group=GROWTH, unit="MB", values=peaks))
-    left_out = [
-        Measurement.missing(name, GROWTH, "left out of a quick run") for name in LENGTHS_S if name not in lengths_s
-    ]
-    return [*rows, *memory, *left_out]
+    start_s = median(run.cpu_s for run in start)
+    rows = [_grown("start alone", "s", [run.cpu_s for run in start])]
+    for name, length_s in LENGTHS_S.items():
+        if length_s > recording.duration_s * _LONGEST_TIMES:
+            rows.append(Measurement.missing(name, GROWTH, "left out of a quick run"))
+            continue
+        n_rounds = 1 if length_s > _LONG_S else min(recording.n_rounds, _FEW_ROUNDS)
+        runs = _runs(recording, folder / "long.wav", length_s, n_rounds)
+        per_hour_s = [(run.cpu_s - start_s) * _S_PER_H / length_s for run in runs]
+        rows.append(_grown(f"{name}: CPU of an hour", "s", per_hour_s))
+        rows.append(_grown(f"{name}: peak memory", "MB", [run.peak_mb for run in runs]))
+        rows.append(_grown(f"{name}: speed", TIMES, [length_s / run.wall_s for run in runs]))
+    return rows
 
 
-def _cpu_row(name: str, unit: str, values: list[float]) -> Measurement:
+def _grown(name: str, unit: str, values: list[float]) -> Measurement:
     return Measurement(name=name, group=GROWTH, unit=unit, values=tuple(values))
 
 

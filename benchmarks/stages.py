@@ -83,7 +83,7 @@ def _percent(seconds: Sequence[float], samples: NDArray[np.int16]) -> tuple[floa
 
 def _window_rows(heard: Heard, model: EmotionModel, whole: Sequence[float]) -> list[Measurement]:
     n_windows = len(heard.windows)
-    alone = [cpu_s(lambda: (_features(heard, model), _model(heard, model))) for _ in whole]
+    alone = [cpu_s(partial(_features, heard, model)) + cpu_s(partial(_model, heard, model)) for _ in whole]
     every = tuple(_MS_PER_S * one / n_windows for one in whole)
     part = tuple(_MS_PER_S * one / n_windows for one in alone)
     note = f"gate and all, {n_windows} windows"

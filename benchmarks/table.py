@@ -13,6 +13,7 @@ _HEADINGS = ("", "median", "smallest .. largest", "unit", "times ours", "target"
 _RIGHT = (1, 4)
 """Columns of numbers."""
 _DIGITS = 3
+_MOST_DECIMALS = 4
 
 
 def table(results: Results) -> str:
@@ -58,10 +59,10 @@ def goal(results: Results, one: Measurement) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that mean something."""
+    """Three digits that mean something, and no more than four decimals."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    decimals = max(_DIGITS - 1 - math.floor(math.log10(abs(value))), 0)
+    decimals = min(max(_DIGITS - 1 - math.floor(math.log10(abs(value))), 0), _MOST_DECIMALS)
     return f"{value:,.{decimals}f}"
 
 

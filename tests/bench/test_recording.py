@@ -1,0 +1,78 @@
+"""The audio that all is measured on."""
+
+import numpy as np
+import pytest
+
+from benchmarks.recording import RATE_HZ, Recording, composed, talk, windows
+from monitor.model import EmotionModel, shipped_model
+from monitor.pipeline import Pipeline
+from monitor.pipeline.gate import Level, dbfs
+from monitor.records import AudioBlock
+
+
+class Counting:
+    """The shipped model, and how often it was asked."""
+
+    def __init__(self):
+        self._model = EmotionModel.load(shipped_model())
+        self.labels, self.spec, self.window = self._model.labels, self._model.spec, self._model.window
+        self.n_answers = 0
+
+    def answer(self, values):
+        self.n_answers += 1
+        return self._model.answer(values)
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return Recording.compose(40, 10)
+
+
+def test_it_is_the_same_each_time():
+    assert np.array_equal(composed(8, 2), composed(8, 2))
+
+
+def test_a_whole_one_has_ten_minutes():
+    assert len(composed()) == 600 * RATE_HZ
+    assert composed().dtype == np.int16
+
+
+def test_half_of_it_is_speech_and_half_a_quiet_room(recording):
+    levels = [dbfs(Level.of(second).mean_square) for second in recording.samples.reshape(-1, RATE_HZ)]
+    quiet = [level < -65 for level in levels]
+    assert quiet == [*[False] * 10, *[True] * 10] * 2
+    assert np.array_equal(recording.speech, recording.samples[: 10 * RATE_HZ])
+    assert np.array_equal(recording.room, recording.samples[10 * RATE_HZ : 20 * RATE_HZ])
+
+
+def test_a_part_of_a_turn_is_cut_off():
+    assert np.array_equal(composed(5, 2), composed(8, 2)[: 5 * RATE_HZ])
+
+
+def test_speech_is_the_clip_without_its_pauses():
+    assert 15 * RATE_HZ < len(talk()) < 25 * RATE_HZ
+
+
+def test_its_windows_are_those_that_the_pipeline_classifies(recording):
+    counting = Counting()
+    pipeline = Pipeline(counting)
+    pipeline.push(AudioBlock(recording.samples, 0))
+    pipeline.flush()
+    assert len(recording.window_ends) == counting.n_answers > 30
+    assert np.all(np.diff(recording.window_ends) > 0)
+    in_speech = [int(end // RATE_HZ // 10) % 2 == 0 for end in recording.window_ends]
+    assert sum(in_speech) >= len(in_speech) - 2, "only the last window of a stretch may end in the room"
+
+
+def test_nothing_is_classified_in_the_room(recording):
+    assert len(windows(recording.room)) == 0
+
+
+def test_a_window_that_begins_before_the_recording_begins_with_silence(recording):
+    end = int(recording.window_ends[0])
+    window = recording.window(end)
+    assert len(window) == recording.window_samples > end
+    assert not window[: recording.window_samples - end].any()
+    assert np.array_equal(window[recording.window_samples - end :], recording.samples[:end])
+    last = int(recording.window_ends[-1])
+    assert np.array_equal(recording.window(last), recording.samples[last - recording.window_samples : last])
