@@ -58,6 +58,12 @@ ALTERNATIVES: dict[str, Alternative] = {
         "train",
         50.0,
     ),
+    "librosa_keras_call": Alternative(
+        "librosa MFCC, keras called directly",
+        ("librosa", "keras", "tensorflow"),
+        ("librosa", "keras", "tensorflow"),
+        "train",
+    ),
     "psf_tflite": Alternative(
         "features recomputed, our network",
         ("python_speech_features",),

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import librosa
@@ -42,12 +42,18 @@ def prepare(folder: Path) -> None:
 
 def classifier(folder: Path) -> Callable[[NDArray[np.int16]], NDArray[np.float64]]:
     """See `benchmarks.alternatives.Way`."""
-    network = keras.models.load_model(folder / _FILE, compile=False)
+    network = loaded(folder)
+    return lambda window: np.asarray(network.predict(mean_cepstra(window), verbose=0)[0], dtype=np.float64)
 
-    def classify(window: NDArray[np.int16]) -> NDArray[np.float64]:
-        samples = window.astype(np.float32) / _FULL_SCALE
-        cepstra = librosa.feature.mfcc(y=samples, sr=RATE_HZ, n_mfcc=_N_MFCC)
-        mean = cepstra.mean(axis=1)[np.newaxis, :, np.newaxis]
-        return np.asarray(network.predict(mean, verbose=0)[0], dtype=np.float64)
 
-    return classify
+def loaded(folder: Path) -> Any:
+    """The network that `prepare` has written."""
+    return keras.models.load_model(folder / _FILE, compile=False)
+
+
+def mean_cepstra(window: NDArray[np.int16]) -> NDArray[np.float32]:
+    """int16 (n,) to float32 (1, cepstra, 1)."""
+    samples = window.astype(np.float32) / _FULL_SCALE
+    cepstra: NDArray[np.float32] = librosa.feature.mfcc(y=samples, sr=RATE_HZ, n_mfcc=_N_MFCC)
+    mean: NDArray[np.float32] = cepstra.mean(axis=1)[np.newaxis, :, np.newaxis]
+    return mean
