@@ -90,64 +90,63 @@ def analyse(
         BadAudioError: nothing of it could be read. A file that breaks off is analysed as far as it goes instead, with
             the error in the result.
     """
-    events: list[PipelineEvent] = []
+    tally = _Tally(len(labels), rate_hz)
     error: BadAudioError | None = None
     end_sample = 0
     try:
         for block in source.blocks():
-            events += _of_interest(pipeline.push(block))
+            tally.add(pipeline.push(block))
             end_sample = block.end_sample
     except BadAudioError as cut_short:
         if not end_sample:
             raise
         error = cut_short
-    events += _of_interest(pipeline.flush())
-    heard = _Heard(file or source.name, events, end_sample, error)
-    return _result(heard, labels, rate_hz)
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    file: str
-    events: list[PipelineEvent]
-    n_samples: int
-    error: BadAudioError | None
-
-
-def _of_interest(events: list[PipelineEvent]) -> list[PipelineEvent]:
-    # Levels come eight times a second: over a night's recording they would fill the memory.
-    return [event for event in events if isinstance(event, Estimate | EmotionEvent | SpeechEnded)]
-
-
-def _result(heard: _Heard, labels: tuple[str, ...], rate_hz: int) -> FileResult:
-    events = heard.events
-    estimates = [event for event in events if isinstance(event, Estimate)]
-    speech = sum(event.voiced_samples for event in events if isinstance(event, SpeechEnded))
-    scores = _mean_scores(estimates, labels)
+    tally.add(pipeline.flush())
+    scores = tally.scores(labels)
     emotion = max(scores, key=scores.__getitem__) if scores else None
-    silent = "" if emotion else (SPEECH_TOO_SHORT if speech else NO_SPEECH)
+    silent = "" if emotion else (SPEECH_TOO_SHORT if tally.speech_samples else NO_SPEECH)
     return FileResult(
-        file=heard.file,
+        file=file or source.name,
         emotion=emotion,
         confidence=scores[emotion] if scores and emotion else None,
         scores=scores,
-        speech_s=speech / rate_hz,
-        duration_s=heard.n_samples / rate_hz,
-        reason=str(heard.error) if heard.error else silent,
-        segments=tuple(
-            SegmentResult(e.start_sample / rate_hz, e.end_sample / rate_hz, e.emotion, e.confidence, e.scores)
-            for e in events
-            if isinstance(e, EmotionEvent) and e.type == "end"
-        ),
-        error=heard.error,
+        speech_s=tally.speech_samples / rate_hz,
+        duration_s=end_sample / rate_hz,
+        reason=str(error) if error else silent,
+        segments=tuple(tally.segments),
+        error=error,
     )
 
 
-def _mean_scores(estimates: list[Estimate], labels: tuple[str, ...]) -> dict[str, float] | None:
-    if not estimates:
-        return None
-    mean = np.average([e.posteriors for e in estimates], axis=0, weights=[e.speech_ratio for e in estimates])
-    return dict(zip(labels, mean.tolist(), strict=True))
+class _Tally:
+    """What the result needs of the events: kept themselves, those of ten hours would take 20 MB."""
+
+    def __init__(self, n_labels: int, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._posteriors = np.zeros(n_labels)
+        self._weight = 0.0
+        self.speech_samples = 0
+        self.segments: list[SegmentResult] = []
+
+    def add(self, events: list[PipelineEvent]) -> None:
+        for event in events:
+            if isinstance(event, Estimate):
+                self._posteriors += event.posteriors * np.float64(event.speech_ratio)
+                self._weight += event.speech_ratio
+            elif isinstance(event, SpeechEnded):
+                self.speech_samples += event.voiced_samples
+            elif isinstance(event, EmotionEvent) and event.type == "end":
+                self.segments.append(self._segment(event))
+
+    def scores(self, labels: tuple[str, ...]) -> dict[str, float] | None:
+        """Mean posterior of each label over the windows, weighed by the speech in them; None without a window."""
+        if not self._weight:
+            return None
+        return dict(zip(labels, (self._posteriors / self._weight).tolist(), strict=True))
+
+    def _segment(self, event: EmotionEvent) -> SegmentResult:
+        start_s, end_s = event.start_sample / self._rate_hz, event.end_sample / self._rate_hz
+        return SegmentResult(start_s, end_s, event.emotion, event.confidence, event.scores)
 
 
 def _rounded(value: float | None) -> float | None:
