@@ -104,6 +104,26 @@ def test_ready_status_reload_watchdog_and_stop(ear, monitor):
         stop.set()
 
 
+def test_a_systemd_that_takes_nothing_is_waited_for_without_load(tmp_path, monkeypatch):
+    deaf = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    deaf.bind(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    notifier = Notifier()
+    filler = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    filler.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            filler.sendto(b"STATUS=", str(tmp_path / "notify"))
+    before_s = time.process_time()
+    notifier.watchdog()  # gives up after a second
+    assert time.process_time() - before_s < 0.2
+    assert deaf.recv(10) == b"STATUS="
+    notifier.watchdog()
+    while (message := deaf.recv(10)) == b"STATUS=":
+        pass
+    assert message == b"WATCHDOG=1"
+
+
 @pytest.fixture
 def hanging_trial(tmp_path, monkeypatch):
     """The process in which a foreign model is tried never comes to it."""
