@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from python_speech_features import base
+
+from monitor.pipeline.features.mel import mel_filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +31,8 @@ class Filterbank:
         """Take window function and filters of `spec`."""
         self._n_fft = spec.n_fft
         self._taper = _WINDOW_FUNCTIONS[spec.window_function](spec.frame_samples)
-        filters = base.get_filterbanks(spec.n_filters, spec.n_fft, spec.rate_hz, spec.low_hz, spec.high_hz)
         # The power spectrum's 1/n_fft is folded into the filters: one pass less over every frame.
-        self._filters = np.ascontiguousarray(filters.T) / spec.n_fft
+        self._filters = np.ascontiguousarray(mel_filters(spec).T) / spec.n_fft
 
     def log_energies(self, frames: NDArray[np.float64]) -> NDArray[np.float64]:
         """Natural logarithm of the filter energies.
