@@ -32,6 +32,9 @@ class Blocks:
     def mute(self, *, muted):
         self.mutes.append(muted)
 
+    def attend(self, *, closely):
+        """Its blocks are what they are."""
+
     def blocks(self):
         for block in self._blocks:
             if isinstance(block, Exception):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitor.pipeline.activity import SpeechActivity
-from monitor.pipeline.gate import VAD_FRAME_MS, Gate, GateTimes, Level, WebrtcDetector, dbfs
+from monitor.pipeline.gate import VAD_FRAME_MS, Gate, GateState, GateTimes, Level, WebrtcDetector, dbfs
 from monitor.pipeline.segments import Segments
 from monitor.pipeline.smoother import DecisionRule, Smoother
 from monitor.pipeline.windows import Windows
@@ -111,6 +111,11 @@ class Pipeline:
     def heard_sample(self) -> int:
         """The stream has been heard up to this sample, a partial VAD frame included."""
         return self._origin + self._now + len(self._partial)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether not even the last VAD frame sounded like speech, and none is under way."""
+        return self._gate.state is GateState.SILENCE
 
     def push(self, block: AudioBlock) -> list[PipelineEvent]:
         """Take one block and return what follows from it, in order.

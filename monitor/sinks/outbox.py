@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from monitor.limits import REPORTS_MAX
+from monitor.records import LevelMeasured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,7 @@ class Outbox:
 
     def offer(self, report: Report, *, wait: bool = True) -> None:
         """Queue one report, if the sink takes its kind; never blocks unless lossless and `wait`."""
-        if self.sink.events_only and report.payload is None:
+        if report.payload is None and not self._wants(report):
             return
         with self._changed:
             if self._lossless and wait:
@@ -74,6 +75,12 @@ class Outbox:
     def is_alive(self) -> bool:
         """Whether the thread runs, or hangs."""
         return self._thread.is_alive()
+
+    def _wants(self, report: Report) -> bool:
+        """Whether the sink has a use for a report that is no event: waking it for nothing costs more than the work."""
+        if isinstance(report.event, LevelMeasured):
+            return not self.sink.events_only and getattr(self.sink, "wants_levels", True)
+        return not self.sink.events_only
 
     def _make_room(self) -> None:
         # Levels and estimates go first: they are for the eye, events are what people wait for.

@@ -20,6 +20,9 @@ BLOCK_S = 0.1
 """Length of the blocks that recordings deliver."""
 LIVE_BLOCK_S = 0.03
 """Length of those of live audio: one VAD frame, since a window can wait for the rest of its last block."""
+QUIET_BLOCK_S = 0.24
+"""And of those in which nobody speaks: each costs as much as its wake-ups do. Speech must last longer before anything
+of it is due, so no event waits for the rest of one; that somebody speaks is known so much later."""
 MUTED_GAP = "muted"
 """Cause of a gap: nobody was to listen. Sources give it to muted time alone: every other gap counts as lost."""
 
@@ -70,6 +73,10 @@ class Source(Protocol):
 
     def mute(self, *, muted: bool) -> None:
         """Let go of the input while muted, where that is possible; from any thread. Nothing muted is listened to."""
+        ...
+
+    def attend(self, *, closely: bool) -> None:
+        """Whether blocks are to come as soon as they can, or may be as long as `QUIET_BLOCK_S`; from the worker."""
         ...
 
     def stop(self) -> None:

@@ -123,6 +123,9 @@ class AudioFile:
     def mute(self, *, muted: bool) -> None:
         """A recording plays on: what comes is thrown away by whoever reads the blocks."""
 
+    def attend(self, *, closely: bool) -> None:
+        """Whoever reads the blocks sets the pace."""
+
     def _decoded(self) -> Iterator[AudioBlock]:
         found, failure = 0, ""
         n_frames = max(round(self._sound.samplerate * BLOCK_S), 1)

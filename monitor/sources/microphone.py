@@ -17,7 +17,7 @@ from monitor.host import elapsed_s, has_session
 from monitor.limits import HANGING_MAX
 from monitor.logs import kind_of
 from monitor.ring import Ring
-from monitor.sources import BLOCK_S, LIVE_BLOCK_S, MUTED_GAP, SourceStatus, portaudio
+from monitor.sources import LIVE_BLOCK_S, MUTED_GAP, QUIET_BLOCK_S, SourceStatus, portaudio
 from monitor.sources.capture import Capture, CaptureClock, left_behind
 from monitor.sources.command import CommandStream, name_of, words_of
 from monitor.sources.portaudio import InputDevice, input_devices
@@ -40,7 +40,9 @@ _log = logging.getLogger(__name__)
 DEVICE_GAP = "device"
 """Cause of a gap: the device, the sound server or PortAudio brought no audio."""
 _LOOK_S = 0.1
-"""How often the worker looks after the capture while nothing comes."""
+"""How often the worker looks after the capture before anything comes."""
+_FLOWING_LOOK_S = 0.3
+"""And while audio flows: a little longer than blocks are, which else would be two turns each."""
 _FIRST_BLOCK_S = 5.0
 """Opening and the first block may take so long: PulseAudio needs 2 s."""
 _FIRST_OF_COMMAND_S = 20.0
@@ -96,6 +98,7 @@ class Microphone:
         self._gap_cause = DEVICE_GAP
         # Only touched by the worker's thread.
         self._hanging: list[Capture] = []
+        self._block_s = LIVE_BLOCK_S
         self._attempts = 0
         self._retry_at_s = 0.0
         self._wait_s = _SHORTEST_WAIT_S
@@ -140,7 +143,8 @@ class Microphone:
         try:
             while not self._stopped.is_set():
                 self._look_after(elapsed_s())
-                block = self._ring.read(max(round(self._rate_hz * BLOCK_S), 1), _LOOK_S)
+                timeout_s = _FLOWING_LOOK_S if self._heard_samples else _LOOK_S
+                block = self._ring.read(max(round(self._rate_hz * QUIET_BLOCK_S), 1), timeout_s)
                 if block is not None:
                     yield block
         finally:
@@ -157,6 +161,13 @@ class Microphone:
             self._muted.set()
         else:
             self._muted.clear()
+        self._ring.nudge()
+
+    def attend(self, *, closely: bool) -> None:
+        """Blocks as short as a VAD frame, or long ones; on the worker's thread."""
+        self._block_s = LIVE_BLOCK_S if closely else QUIET_BLOCK_S
+        if self._capture is not None:
+            self._capture.block_s = self._block_s
 
     def _look_after(self, now_s: float) -> None:
         """Start, watch or give up the capture; on the worker's thread."""
@@ -189,6 +200,7 @@ class Microphone:
             return
         rescan = self._attempts > 0
         capture = Capture(lambda: self._open(rescan=rescan), self._rate_hz, self._deliver)
+        capture.block_s = self._block_s
         with self._lock:
             self._capture, self._heard_at_s, self._heard_samples = capture, now_s, 0
         self._attempts += 1
@@ -288,7 +300,7 @@ class Microphone:
     def _stalled(self) -> MonitorError:
         remedy = "see [audio] command" if self._settings.command else "see whether the sound server hangs"
         return NoInputError(
-            f"no audio from '{self.name}' for {self._patience_s():g} s, wanted some every {LIVE_BLOCK_S:g} s; {remedy}"
+            f"no audio from '{self.name}' for {self._patience_s():g} s, wanted some every {QUIET_BLOCK_S:g} s; {remedy}"
         )
 
     def _log_loss(self, missing: int, now_s: float) -> None:

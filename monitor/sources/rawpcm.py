@@ -6,6 +6,8 @@ import logging
 import os
 import queue
 import threading
+import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,7 +16,7 @@ import numpy as np
 from monitor.errors import BadAudioError, NoInputError, UsageError
 from monitor.host import elapsed_s
 from monitor.limits import PIPE_READS_MAX
-from monitor.sources import LIVE_BLOCK_S, SourceStatus
+from monitor.sources import LIVE_BLOCK_S, QUIET_BLOCK_S, SourceStatus
 from monitor.sources.resample import BlockStream
 
 if TYPE_CHECKING:
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _SAMPLE_BYTES = 2
-_STOP_CHECK_S = 0.1
+_LOOK_S = 1.0
+"""How often it is said that a writer that is away is waited for."""
+_LIVE = 0.5
+"""A block that took at least this share of its length to come is live: files and bursts come faster."""
 _MAGIC_BYTES = 4
 _MAGICS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg"}
 
@@ -64,7 +69,7 @@ class RawPcm:
         self._rate_hz_in = rate_hz_in
         self._fd = _fd_of(stream)
         self._frame_bytes = channels * _SAMPLE_BYTES
-        self._read_bytes = max(round(rate_hz_in * LIVE_BLOCK_S), 1) * self._frame_bytes
+        self._pace = _Pace(rate_hz_in, self._frame_bytes)
         self._reads: queue.Queue[bytes | Exception] = queue.Queue(PIPE_READS_MAX)
         self._ended = False
         self._stopped = threading.Event()
@@ -77,7 +82,7 @@ class RawPcm:
             BadAudioError: the stream starts with the header of an audio file.
             NoInputError: the stream cannot be read.
         """
-        reading = (_reader(self._stream, self._fd, self._read_bytes), self._reads)
+        reading = (_reader(self._stream, self._fd), self._reads, self._pace)
         threading.Thread(target=_read_all, args=reading, name="stdin", daemon=True).start()
         pending = self._first_bytes()
         while pending and not self._stopped.is_set():
@@ -91,8 +96,11 @@ class RawPcm:
             yield from self._blocks.flush()
 
     def stop(self) -> None:
-        """End `blocks` within a tenth of a second; a read that is blocked is left behind on its daemon thread."""
+        """End `blocks` at once; a read that is blocked is left behind on its daemon thread."""
         self._stopped.set()
+        # Whoever waits for the next read is woken; where there is no room nobody waits.
+        with suppress(queue.Full):
+            self._reads.put_nowait(b"")
 
     def status(self) -> SourceStatus:
         """What is read."""
@@ -103,12 +111,18 @@ class RawPcm:
     def mute(self, *, muted: bool) -> None:
         """A pipe stays open: what comes is thrown away by whoever reads the blocks."""
 
+    def attend(self, *, closely: bool) -> None:
+        """Blocks as short as a VAD frame, or long ones."""
+        block_s = LIVE_BLOCK_S if closely else QUIET_BLOCK_S
+        self._pace.block_s = block_s
+        self._blocks.block_samples = self._blocks.samples_in(block_s)
+
     def _next_read(self) -> bytes:
         """What came next; nothing when the stream has ended or `stop` was called."""
         while not self._ended and not self._stopped.is_set():
             self._tended_at_s = elapsed_s()  # a writer that is away is waited for
             try:
-                piece = self._reads.get(timeout=_STOP_CHECK_S)
+                piece = self._reads.get(timeout=_LOOK_S)
             except queue.Empty:
                 continue
             if isinstance(piece, Exception):
@@ -134,20 +148,59 @@ class RawPcm:
         return np.frombuffer(whole, dtype="<i2").astype(np.int16, copy=False).reshape(-1, self._channels)
 
 
-def _reader(stream: BinaryIO, fd: int | None, n_bytes: int) -> Callable[[], bytes]:
+class _Pace:
+    """When to read how much: a live writer's small pieces are not worth waking up for one by one."""
+
+    def __init__(self, rate_hz: int, frame_bytes: int) -> None:
+        """Of audio at `rate_hz`, whose sample frames take `frame_bytes`."""
+        self._byte_rate = rate_hz * frame_bytes
+        self._frame_bytes = frame_bytes
+        self.block_s = LIVE_BLOCK_S
+        """Length of a block; may change at any time."""
+        self._begin_block()
+        self._is_live = False
+
+    def _begin_block(self) -> None:
+        self._length_s, self._begun_s = self.block_s, elapsed_s()
+        self.missing_bytes = max(round(self.block_s * self._byte_rate / self._frame_bytes), 1) * self._frame_bytes
+
+    def took(self, n_bytes: int) -> bool:
+        """So many bytes have come; whether the block is complete, and the next one begins."""
+        self.missing_bytes -= n_bytes
+        if self.missing_bytes > 0:
+            return False
+        self._is_live = elapsed_s() - self._begun_s >= _LIVE * self._length_s
+        self._begin_block()
+        return True
+
+    def rest(self) -> None:
+        """Sleep while it is no use to ask for more: what is missing can not be there before it was heard."""
+        if self._is_live:
+            time.sleep(self.missing_bytes / self._byte_rate)
+
+
+def _reader(stream: BinaryIO, fd: int | None) -> Callable[[int], bytes]:
     # os.read takes no lock: a BufferedReader's, held by a blocked thread, aborts the interpreter when it exits.
-    return partial(stream.read, n_bytes) if fd is None else partial(os.read, fd, n_bytes)
+    return stream.read if fd is None else partial(os.read, fd)
 
 
-def _read_all(read: Callable[[], bytes], reads: queue.Queue[bytes | Exception]) -> None:
+def _read_all(read: Callable[[int], bytes], reads: queue.Queue[bytes | Exception], pace: _Pace) -> None:
     """Read until the stream ends; an empty piece says so. Runs on the reading thread.
 
     It knows nothing of the source: a thread left behind in a read would keep the resampler, whose library complains
     at exit about what was not given back.
     """
     try:
-        while piece := read():
-            reads.put(piece)
+        block = b""
+        while piece := read(pace.missing_bytes):
+            block += piece
+            if pace.took(len(piece)):
+                reads.put(block)
+                block = b""
+            else:
+                pace.rest()
+        if block:
+            reads.put(block)
         reads.put(b"")
     except (OSError, ValueError) as error:
         reads.put(error)
