@@ -17,6 +17,7 @@ from monitor.errors import BadAudioError, NoInputError, UsageError
 from monitor.host import elapsed_s
 from monitor.limits import PIPE_READS_MAX
 from monitor.sources import LIVE_BLOCK_S, QUIET_BLOCK_S, SourceStatus
+from monitor.sources.blockreading import BlockReading
 from monitor.sources.resample import BlockStream
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ _log = logging.getLogger(__name__)
 _SAMPLE_BYTES = 2
 _LOOK_S = 1.0
 """How often it is said that a writer that is away is waited for."""
-_LIVE = 0.5
-"""A block that took at least this share of its length to come is live: files and bursts come faster."""
 _MAGIC_BYTES = 4
 _MAGICS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg"}
 
@@ -69,7 +68,7 @@ class RawPcm:
         self._rate_hz_in = rate_hz_in
         self._fd = _fd_of(stream)
         self._frame_bytes = channels * _SAMPLE_BYTES
-        self._pace = _Pace(rate_hz_in, self._frame_bytes)
+        self._reading = BlockReading(rate_hz_in, self._frame_bytes)
         self._reads: queue.Queue[bytes | Exception] = queue.Queue(PIPE_READS_MAX)
         self._ended = False
         self._stopped = threading.Event()
@@ -82,8 +81,8 @@ class RawPcm:
             BadAudioError: the stream starts with the header of an audio file.
             NoInputError: the stream cannot be read.
         """
-        reading = (_reader(self._stream, self._fd), self._reads, self._pace)
-        threading.Thread(target=_read_all, args=reading, name="stdin", daemon=True).start()
+        parts = (_reader(self._stream, self._fd), self._reads, self._reading)
+        threading.Thread(target=_read_all, args=parts, name="stdin", daemon=True).start()
         pending = self._first_bytes()
         while pending and not self._stopped.is_set():
             n_whole = len(pending) - len(pending) % self._frame_bytes
@@ -114,7 +113,7 @@ class RawPcm:
     def attend(self, *, closely: bool) -> None:
         """Blocks as short as a VAD frame, or long ones."""
         block_s = LIVE_BLOCK_S if closely else QUIET_BLOCK_S
-        self._pace.block_s = block_s
+        self._reading.block_s = block_s
         self._blocks.block_samples = self._blocks.samples_in(block_s)
 
     def _next_read(self) -> bytes:
@@ -148,43 +147,12 @@ class RawPcm:
         return np.frombuffer(whole, dtype="<i2").astype(np.int16, copy=False).reshape(-1, self._channels)
 
 
-class _Pace:
-    """When to read how much: a live writer's small pieces are not worth waking up for one by one."""
-
-    def __init__(self, rate_hz: int, frame_bytes: int) -> None:
-        """Of audio at `rate_hz`, whose sample frames take `frame_bytes`."""
-        self._byte_rate = rate_hz * frame_bytes
-        self._frame_bytes = frame_bytes
-        self.block_s = LIVE_BLOCK_S
-        """Length of a block; may change at any time."""
-        self._begin_block()
-        self._is_live = False
-
-    def _begin_block(self) -> None:
-        self._length_s, self._begun_s = self.block_s, elapsed_s()
-        self.missing_bytes = max(round(self.block_s * self._byte_rate / self._frame_bytes), 1) * self._frame_bytes
-
-    def took(self, n_bytes: int) -> bool:
-        """So many bytes have come; whether the block is complete, and the next one begins."""
-        self.missing_bytes -= n_bytes
-        if self.missing_bytes > 0:
-            return False
-        self._is_live = elapsed_s() - self._begun_s >= _LIVE * self._length_s
-        self._begin_block()
-        return True
-
-    def rest(self) -> None:
-        """Sleep while it is no use to ask for more: what is missing can not be there before it was heard."""
-        if self._is_live:
-            time.sleep(self.missing_bytes / self._byte_rate)
-
-
 def _reader(stream: BinaryIO, fd: int | None) -> Callable[[int], bytes]:
     # os.read takes no lock: a BufferedReader's, held by a blocked thread, aborts the interpreter when it exits.
     return stream.read if fd is None else partial(os.read, fd)
 
 
-def _read_all(read: Callable[[int], bytes], reads: queue.Queue[bytes | Exception], pace: _Pace) -> None:
+def _read_all(read: Callable[[int], bytes], reads: queue.Queue[bytes | Exception], reading: BlockReading) -> None:
     """Read until the stream ends; an empty piece says so. Runs on the reading thread.
 
     It knows nothing of the source: a thread left behind in a read would keep the resampler, whose library complains
@@ -192,13 +160,13 @@ def _read_all(read: Callable[[int], bytes], reads: queue.Queue[bytes | Exception
     """
     try:
         block = b""
-        while piece := read(pace.missing_bytes):
+        while piece := read(reading.missing_bytes):
             block += piece
-            if pace.took(len(piece)):
+            if reading.took(len(piece)):
                 reads.put(block)
                 block = b""
             else:
-                pace.rest()
+                time.sleep(reading.rest_s)
         if block:
             reads.put(block)
         reads.put(b"")
