@@ -18,6 +18,7 @@ from monitor.errors import BadAudioError, MonitorError, NoInputError, Permission
 from monitor.librarynoise import LibraryNoise
 from monitor.logs import set_up_logging
 from monitor.sinks.output import print_line
+from monitor.sources import ANALYSIS_BLOCK_S
 from monitor.sources.audiofile import AudioFile, prints_complaints
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def _analyse_file(name: str, settings: Settings, model: EmotionModel) -> tuple[F
     rate_hz = model.spec.rate_hz
     pipeline = make_pipeline(settings, model, limit_events=False)
     try:
-        result = analyse(AudioFile(Path(name), rate_hz), pipeline, model.labels, rate_hz, file=name)
+        source = AudioFile(Path(name), rate_hz, block_s=ANALYSIS_BLOCK_S)
+        result = analyse(source, pipeline, model.labels, rate_hz, file=name)
     except (BadAudioError, NoInputError, PermissionDeniedError) as error:
         return FileResult(name, None, None, None, 0.0, 0.0, reason=str(error)), error
     return result, result.error

@@ -129,8 +129,11 @@ class Pipeline:
         samples = np.concatenate([self._partial, block.samples]) if len(self._partial) else block.samples
         n_whole = len(samples) - len(samples) % self._frame_samples
         self._partial = samples[n_whole:].copy()
-        for start in range(0, n_whole, self._frame_samples):
-            events += self._frame(samples[start : start + self._frame_samples])
+        frames = samples[:n_whole].reshape(-1, self._frame_samples)
+        for frame, level in zip(frames, Level.of_each(frames), strict=True):
+            events += self._frame(frame, level)
+        if not self._gate.is_open:
+            self._windows.idle()
         return events
 
     def lose(self, n_samples: int, cause: str) -> list[PipelineEvent]:
@@ -154,8 +157,7 @@ class Pipeline:
         )
         return Gate(self._make_detector(), rule.floor_dbfs, times, rule.min_snr_db)
 
-    def _frame(self, samples: NDArray[np.int16]) -> list[PipelineEvent]:
-        level = Level.of(samples)
+    def _frame(self, samples: NDArray[np.int16], level: Level) -> list[PipelineEvent]:
         voiced = self._gate.is_voiced(samples, level)
         start, self._now = self._now, self._now + len(samples)
         change = self._gate.step(start, self._now, voiced=voiced, mean_square=level.mean_square)
@@ -167,8 +169,6 @@ class Pipeline:
             events += self._end(change, 0)
         elif self._gate.is_open:
             events += self._classify(self._windows.due(self._now))
-        else:
-            self._windows.idle()
         return events
 
     def _measure(self, level: Level) -> list[PipelineEvent]:

@@ -65,7 +65,7 @@ class Windows:
             self._last_voiced_end = end
 
     def idle(self) -> None:
-        """No speech: pass over the frames that no later window can reach, uncomputed."""
+        """No speech: pass over the frames that no later window can reach, uncomputed. To be called now and then."""
         while self._votes and self._votes[0][1] <= self._last_voiced_end - self.n_samples:
             self._votes.popleft()
         self._pass_over()
@@ -120,7 +120,9 @@ class Windows:
     def _voiced_samples(self, window_start: int) -> int:
         while self._votes and self._votes[0][1] <= window_start:
             self._votes.popleft()
-        return sum(end - max(start, window_start) for start, end in self._votes)
+        # Only the first of them can reach over the window's start.
+        outside = max(window_start - self._votes[0][0], 0) if self._votes else 0
+        return sum(end - start for start, end in self._votes) - outside
 
     def _pass_over(self) -> None:
         """Skip the frames that no later window can reach."""

@@ -43,7 +43,10 @@ class Filterbank:
         Returns:
             float64, shape (n, n_filters); digital silence is log(2.2e-16) = -36.04.
         """
-        spectrum = np.fft.rfft(frames * self._taper, self._n_fft)
+        # Tapered into a padded array at once: rfft would pad by one more copy.
+        tapered = np.zeros((len(frames), self._n_fft))
+        np.multiply(frames, self._taper, out=tapered[:, : frames.shape[1]])
+        spectrum = np.fft.rfft(tapered)
         power = spectrum.real**2 + spectrum.imag**2
         energies = power @ self._filters
         energies[energies == 0.0] = _EPS
