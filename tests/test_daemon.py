@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -101,6 +102,32 @@ def test_a_gap_reaches_the_sinks_between_end_and_new():
     daemon_of(Blocks(blocks), sink).run()
     order = [getattr(e, "type", "gap") for e in events(sink, EmotionEvent | Gap)]
     assert [kind for kind in order if kind != "update"] == ["new", "end", "gap", "new", "end"]
+
+
+def test_the_source_is_attended_closely_while_something_sounds_like_speech_and_no_longer():
+    quiet = np.zeros(16_000, np.int16)
+    samples = np.concatenate([quiet, talk(-1, 2), quiet, quiet])
+    attended = []
+
+    class Attended(Blocks):
+        def blocks(self):
+            for block in super().blocks():
+                yield block
+                # The worker comes for the next block: it has judged this one.
+                attended.append((block.end_sample, self.closely))
+
+        closely = True
+
+        def attend(self, *, closely):
+            self.closely = closely
+
+    daemon_of(Attended(cut(samples)), Recording()).run()
+    told = dict(attended)
+    assert not told[16_000]
+    assert told[16_000 + 24_000]
+    assert not attended[-1][1]
+    changes = sum(one[1] != other[1] for one, other in pairwise(attended))
+    assert changes == 2, attended
 
 
 def test_a_source_that_breaks_off_still_ends_its_speech_and_is_reported():

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from monitor.demo import clip_path
 from monitor.errors import BadAudioError, NoInputError, UsageError
+from monitor.sources import QUIET_BLOCK_S
 from monitor.sources.rawpcm import RawPcm
 
 RATE_HZ = 16_000
@@ -82,6 +83,27 @@ def test_audio_is_delivered_while_the_pipe_stays_open(pipe):
         assert len(next(blocks).samples) == 480
     writer.close()
     assert list(blocks) == []
+
+
+def test_while_nobody_speaks_blocks_are_long_and_their_numbers_true(pipe):
+    reader, writer = pipe
+    expected = np.arange(32_000).astype("<i2")
+    source = RawPcm(reader, RATE_HZ, 1, RATE_HZ)
+    blocks = source.blocks()
+    writer.write(expected[:480].tobytes())
+    heard = [next(blocks)]
+    source.attend(closely=False)
+    writer.write(expected[480:].tobytes())
+    heard += [next(blocks) for _ in range(4)]
+    source.attend(closely=True)
+    writer.close()
+    heard += list(blocks)
+    np.testing.assert_array_equal(_samples(heard), expected)
+    lengths = [len(block.samples) for block in heard]
+    assert lengths[0] == 480
+    assert lengths[4] == round(QUIET_BLOCK_S * RATE_HZ)
+    assert set(lengths[5:-1]) == {480}
+    assert [block.start_sample for block in heard] == np.cumsum([0, *lengths[:-1]]).tolist()
 
 
 def test_a_late_reader_makes_the_writer_wait(pipe):
