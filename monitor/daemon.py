@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from monitor.clock import StreamClock
     from monitor.health import TimedClassifier
     from monitor.pipeline import Pipeline
-    from monitor.records import AudioBlock, PipelineEvent, StatusTaken
+    from monitor.records import AudioBlock, PipelineEvent, Rhythm, StatusTaken
     from monitor.sinks import Sink
     from monitor.sinks.schema import Identity
     from monitor.sources import Source
@@ -96,7 +96,7 @@ class Daemon:
         self._mute_asked = False
         self._losses = Losses(self._health)
         self._passed_samples = 0
-        self._closely = True
+        self._rhythm: Rhythm | None = None
         self._outboxes = [self._outbox(sink) for sink in sinks]
         self._worker = threading.Thread(target=self._work, name="worker", daemon=True)
         self._failure: Exception | None = None
@@ -328,11 +328,11 @@ class Daemon:
             self._report(self._hearing.pipeline.flush())
 
     def _attend(self, source: Source) -> None:
-        """In silence long blocks do: nothing is due before speech has lasted longer than one of them."""
-        closely = not self._hearing.pipeline.is_quiet
-        if closely != self._closely:
-            self._closely = closely
-            source.attend(closely=closely)
+        """Long blocks where they end with what is due next."""
+        rhythm = self._hearing.pipeline.rhythm
+        if rhythm != self._rhythm:
+            self._rhythm = rhythm
+            source.attend(rhythm)
 
     def _change_to(self, hearing: Hearing, at_sample: int) -> None:
         """Go on with another hearing, whose next sample is `at_sample`."""
@@ -342,7 +342,7 @@ class Daemon:
             self._losses.source_ended()
         hearing.pipeline.reset(at_sample)
         self._hearing = hearing
-        self._closely = True
+        self._rhythm = None
         self._health.rate_hz = hearing.identity.rate_hz
         # After the change: whoever mutes meanwhile tells the source that is known by then.
         hearing.source.mute(muted=self._mute_asked)

@@ -117,6 +117,12 @@ class Ring:
         return self._read
 
     @property
+    def end_sample(self) -> int:
+        """Number of the next sample to be written."""
+        with self._changed:
+            return self._read + self._head - self._tail + self._lost.total()
+
+    @property
     def queued_samples(self) -> int:
         """Samples waiting for the reader."""
         with self._changed:

@@ -58,7 +58,7 @@ class SimulatedMicrophone:
     def mute(self, *, muted):
         """It hears on: what comes is thrown away by whoever reads."""
 
-    def attend(self, *, closely):
+    def attend(self, rhythm):
         """Its blocks are as long as they are."""
 
 

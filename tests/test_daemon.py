@@ -2,7 +2,6 @@
 
 import threading
 import time
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -33,7 +32,7 @@ class Blocks:
     def mute(self, *, muted):
         self.mutes.append(muted)
 
-    def attend(self, *, closely):
+    def attend(self, rhythm):
         """Its blocks are what they are."""
 
     def blocks(self):
@@ -104,30 +103,28 @@ def test_a_gap_reaches_the_sinks_between_end_and_new():
     assert [kind for kind in order if kind != "update"] == ["new", "end", "gap", "new", "end"]
 
 
-def test_the_source_is_attended_closely_while_something_sounds_like_speech_and_no_longer():
+def test_the_source_is_told_where_blocks_may_end_and_to_be_quick_where_the_gate_is_about_to_move():
     quiet = np.zeros(16_000, np.int16)
     samples = np.concatenate([quiet, talk(-1, 2), quiet, quiet])
-    attended = []
+    attended = {}
 
     class Attended(Blocks):
+        rhythm = None
+
         def blocks(self):
             for block in super().blocks():
                 yield block
                 # The worker comes for the next block: it has judged this one.
-                attended.append((block.end_sample, self.closely))
+                attended[block.end_sample] = self.rhythm
 
-        closely = True
-
-        def attend(self, *, closely):
-            self.closely = closely
+        def attend(self, rhythm):
+            self.rhythm = rhythm
 
     daemon_of(Attended(cut(samples)), Recording()).run()
-    told = dict(attended)
-    assert not told[16_000]
-    assert told[16_000 + 24_000]
-    assert not attended[-1][1]
-    changes = sum(one[1] != other[1] for one, other in pairwise(attended))
-    assert changes == 2, attended
+    assert not attended[16_000].speaking
+    assert attended[48_000].speaking
+    assert attended[67_200] is None  # a tenth of a second after the last voice
+    assert not attended[len(samples)].speaking
 
 
 def test_a_source_that_breaks_off_still_ends_its_speech_and_is_reported():

@@ -16,7 +16,7 @@ from monitor.pipeline.gate import VAD_FRAME_MS, Gate, GateState, GateTimes, Leve
 from monitor.pipeline.segments import Segments
 from monitor.pipeline.smoother import DecisionRule, Smoother
 from monitor.pipeline.windows import Windows
-from monitor.records import Estimate, Gap, LevelMeasured, SpeechEnded, SpeechStarted
+from monitor.records import Estimate, Gap, LevelMeasured, Rhythm, SpeechEnded, SpeechStarted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,9 +113,11 @@ class Pipeline:
         return self._origin + self._now + len(self._partial)
 
     @property
-    def is_quiet(self) -> bool:
-        """Whether not even the last VAD frame sounded like speech, and none is under way."""
-        return self._gate.state is GateState.SILENCE
+    def rhythm(self) -> Rhythm | None:
+        """Where blocks may end; None while the gate is about to open or to close: then they had better be short."""
+        if self._gate.state in (GateState.ONSET, GateState.HANGOVER):
+            return None
+        return Rhythm(self._origin, self._windows.hop_samples, self._frame_samples, self._gate.is_open)
 
     def push(self, block: AudioBlock) -> list[PipelineEvent]:
         """Take one block and return what follows from it, in order.

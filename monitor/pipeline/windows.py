@@ -72,7 +72,7 @@ class Windows:
 
     def start(self, at_sample: int, now: int) -> None:
         """Speech started at sample `at_sample` and was noticed at `now`: windows are due from the next grid point."""
-        self._next_due = (now // self._hop_samples + 1) * self._hop_samples
+        self._next_due = (now // self.hop_samples + 1) * self.hop_samples
         while self._votes and self._votes[0][1] <= at_sample:
             self._votes.popleft()
 
@@ -81,7 +81,7 @@ class Windows:
         if end < self._next_due:
             return None
         window_end = self._next_due
-        self._next_due += self._hop_samples
+        self._next_due += self.hop_samples
         window = None
         if self._last_voiced_end > self._last_end:
             window = self._cut(window_end, self._rule.min_speech_s)
@@ -97,7 +97,8 @@ class Windows:
         return self._cut(end, self._rule.min_final_speech_s)
 
     @property
-    def _hop_samples(self) -> int:
+    def hop_samples(self) -> int:
+        """Distance of the windows."""
         return self._rule.hop_frames * self._spec.hop_samples
 
     @property

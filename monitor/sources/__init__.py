@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.records import AudioBlock
+    from monitor.records import AudioBlock, Rhythm
 
 SOURCES = {
     "microphone": "monitor.sources.microphone:Microphone",
@@ -22,9 +22,9 @@ ANALYSIS_BLOCK_S = 1.0
 """And where nobody waits for what is in them: half the work of reading and resampling."""
 LIVE_BLOCK_S = 0.03
 """Length of those of live audio: one VAD frame, since a window can wait for the rest of its last block."""
-QUIET_BLOCK_S = 0.24
-"""And of those in which nobody speaks: each costs as much as its wake-ups do. Speech must last longer before anything
-of it is due, so no event waits for the rest of one; that somebody speaks is known so much later."""
+LONGEST_BLOCK_S = 0.27
+"""And of those that end with what is due next, see `Rhythm`: each block costs as much as its wake-ups do. A segment
+lasts longer before anything of it is due; that somebody speaks is known so much later, and nothing else."""
 MUTED_GAP = "muted"
 """Cause of a gap: nobody was to listen. Sources give it to muted time alone: every other gap counts as lost."""
 
@@ -77,8 +77,8 @@ class Source(Protocol):
         """Let go of the input while muted, where that is possible; from any thread. Nothing muted is listened to."""
         ...
 
-    def attend(self, *, closely: bool) -> None:
-        """Whether blocks are to come as soon as they can, or may be as long as `QUIET_BLOCK_S`; from the worker."""
+    def attend(self, rhythm: Rhythm | None) -> None:
+        """Where the next blocks may end, at most `LONGEST_BLOCK_S` long; None: as soon as they can. From the worker."""
         ...
 
     def stop(self) -> None:

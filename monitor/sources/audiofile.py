@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from monitor.records import AudioBlock
+    from monitor.records import AudioBlock, Rhythm
 
 _CONTAINERS: dict[bytes, tuple[Literal["little", "big"], bytes]] = {
     b"RIFF": ("little", b"data"),
@@ -124,7 +124,7 @@ class AudioFile:
     def mute(self, *, muted: bool) -> None:
         """A recording plays on: what comes is thrown away by whoever reads the blocks."""
 
-    def attend(self, *, closely: bool) -> None:
+    def attend(self, rhythm: Rhythm | None) -> None:
         """Whoever reads the blocks sets the pace."""
 
     def _decoded(self) -> Iterator[AudioBlock]:

@@ -90,7 +90,7 @@ class CommandStream:
         self.name = name_of(command)
         self.rate_hz = rate_hz
         self.block_s = LIVE_BLOCK_S
-        self._reading = BlockReading(rate_hz, _SAMPLE_BYTES)
+        self._reading = BlockReading(rate_hz, _SAMPLE_BYTES, rate_hz)
         # Whoever reads waits for this pipe too: its other end is closed when nobody wants to wait any more.
         self._wake, self._alarm = os.pipe()
         try:
@@ -121,7 +121,7 @@ class CommandStream:
         self._pace: Pace | None = None
 
     def read(self) -> tuple[NDArray[np.int16], bool]:
-        """Wait for the next `block_s` of audio, or for the rest of a block that began when it was another.
+        """Wait for the next `block_s` of audio.
 
         Returns:
             int16, shape (n, 1), and False: a pipe does not tell what was lost.
@@ -134,7 +134,7 @@ class CommandStream:
         while not complete:
             if self._wake in _readable(self._out, self._wake):
                 raise NoInputError(f"'{self.name}' was ended")
-            piece = os.read(self._out, self._reading.missing_bytes)
+            piece = os.read(self._out, self._reading.wanted_bytes())
             if not piece:
                 raise NoInputError(self._ended())
             self._pending += piece

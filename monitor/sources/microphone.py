@@ -17,7 +17,8 @@ from monitor.host import elapsed_s, has_session
 from monitor.limits import HANGING_MAX
 from monitor.logs import kind_of
 from monitor.ring import Ring
-from monitor.sources import LIVE_BLOCK_S, MUTED_GAP, QUIET_BLOCK_S, SourceStatus, portaudio
+from monitor.sources import LONGEST_BLOCK_S, MUTED_GAP, SourceStatus, portaudio
+from monitor.sources.blockreading import block_s
 from monitor.sources.capture import Capture, CaptureClock, left_behind
 from monitor.sources.command import CommandStream, name_of, words_of
 from monitor.sources.portaudio import InputDevice, input_devices
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from monitor.config import AudioSettings
     from monitor.errors import MonitorError
-    from monitor.records import AudioBlock
+    from monitor.records import AudioBlock, Rhythm
     from monitor.sources.capture import LiveStream
 
 __all__ = ["InputDevice", "Microphone", "input_devices"]
@@ -98,7 +99,7 @@ class Microphone:
         self._gap_cause = DEVICE_GAP
         # Only touched by the worker's thread.
         self._hanging: list[Capture] = []
-        self._block_s = LIVE_BLOCK_S
+        self._rhythm: Rhythm | None = None
         self._attempts = 0
         self._retry_at_s = 0.0
         self._wait_s = _SHORTEST_WAIT_S
@@ -144,7 +145,7 @@ class Microphone:
             while not self._stopped.is_set():
                 self._look_after(elapsed_s())
                 timeout_s = _FLOWING_LOOK_S if self._heard_samples else _LOOK_S
-                block = self._ring.read(max(round(self._rate_hz * QUIET_BLOCK_S), 1), timeout_s)
+                block = self._ring.read(max(round(self._rate_hz * LONGEST_BLOCK_S), 1), timeout_s)
                 if block is not None:
                     yield block
         finally:
@@ -163,11 +164,9 @@ class Microphone:
             self._muted.clear()
         self._ring.nudge()
 
-    def attend(self, *, closely: bool) -> None:
-        """Blocks as short as a VAD frame, or long ones; on the worker's thread."""
-        self._block_s = LIVE_BLOCK_S if closely else QUIET_BLOCK_S
-        if self._capture is not None:
-            self._capture.block_s = self._block_s
+    def attend(self, rhythm: Rhythm | None) -> None:
+        """Where the next blocks may end; on the worker's thread."""
+        self._rhythm = rhythm
 
     def _look_after(self, now_s: float) -> None:
         """Start, watch or give up the capture; on the worker's thread."""
@@ -200,7 +199,6 @@ class Microphone:
             return
         rescan = self._attempts > 0
         capture = Capture(lambda: self._open(rescan=rescan), self._rate_hz, self._deliver)
-        capture.block_s = self._block_s
         with self._lock:
             self._capture, self._heard_at_s, self._heard_samples = capture, now_s, 0
         self._attempts += 1
@@ -234,6 +232,9 @@ class Microphone:
                 self._ring.mark_gap(len(samples), MUTED_GAP)
             else:
                 self._ring.write(samples)
+            # The next read begins at once: what it is to bring can not wait for the worker.
+            exact = capture.stream is not None and capture.stream.rate_hz == self._rate_hz
+            capture.block_s = block_s(self._rhythm, self._ring.end_sample, self._rate_hz, exact=exact)
             in_the_flow = missing and self._heard_samples > 0
             self._heard_at_s, self._heard_samples = now_s, self._heard_samples + len(samples)
         if in_the_flow:
@@ -299,9 +300,8 @@ class Microphone:
 
     def _stalled(self) -> MonitorError:
         remedy = "see [audio] command" if self._settings.command else "see whether the sound server hangs"
-        return NoInputError(
-            f"no audio from '{self.name}' for {self._patience_s():g} s, wanted some every {QUIET_BLOCK_S:g} s; {remedy}"
-        )
+        found = f"no audio from '{self.name}' for {self._patience_s():g} s"
+        return NoInputError(f"{found}, wanted some every {LONGEST_BLOCK_S:g} s; {remedy}")
 
     def _log_loss(self, missing: int, now_s: float) -> None:
         if now_s - self._loss_logged_at_s >= _LOSS_LOG_S:

@@ -16,7 +16,7 @@ import numpy as np
 from monitor.errors import BadAudioError, NoInputError, UsageError
 from monitor.host import elapsed_s
 from monitor.limits import PIPE_READS_MAX
-from monitor.sources import LIVE_BLOCK_S, QUIET_BLOCK_S, SourceStatus
+from monitor.sources import LIVE_BLOCK_S, SourceStatus
 from monitor.sources.blockreading import BlockReading
 from monitor.sources.resample import BlockStream
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from monitor.records import AudioBlock
+    from monitor.records import AudioBlock, Rhythm
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class RawPcm:
         self._rate_hz_in = rate_hz_in
         self._fd = _fd_of(stream)
         self._frame_bytes = channels * _SAMPLE_BYTES
-        self._reading = BlockReading(rate_hz_in, self._frame_bytes)
+        self._reading = BlockReading(rate_hz_in, self._frame_bytes, rate_hz)
         self._reads: queue.Queue[bytes | Exception] = queue.Queue(PIPE_READS_MAX)
         self._ended = False
         self._stopped = threading.Event()
@@ -110,11 +110,10 @@ class RawPcm:
     def mute(self, *, muted: bool) -> None:
         """A pipe stays open: what comes is thrown away by whoever reads the blocks."""
 
-    def attend(self, *, closely: bool) -> None:
-        """Blocks as short as a VAD frame, or long ones."""
-        block_s = LIVE_BLOCK_S if closely else QUIET_BLOCK_S
-        self._reading.block_s = block_s
-        self._blocks.block_samples = self._blocks.samples_in(block_s)
+    def attend(self, rhythm: Rhythm | None) -> None:
+        """Where the next blocks may end."""
+        self._reading.rhythm = rhythm
+        self._blocks.joined = rhythm is not None
 
     def _next_read(self) -> bytes:
         """What came next; nothing when the stream has ended or `stop` was called."""
@@ -160,7 +159,7 @@ def _read_all(read: Callable[[int], bytes], reads: queue.Queue[bytes | Exception
     """
     try:
         block = b""
-        while piece := read(reading.missing_bytes):
+        while piece := read(reading.wanted_bytes()):
             block += piece
             if reading.took(len(piece)):
                 reads.put(block)

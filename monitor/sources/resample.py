@@ -78,28 +78,26 @@ class BlockStream:
     def __init__(self, rate_hz_in: int, channels: int, rate_hz: int, block_s: float = BLOCK_S) -> None:
         """Blocks of `block_s` at `rate_hz`; else as `MonoResampler`, and raises what it raises."""
         self._resampler = MonoResampler(rate_hz_in, channels, rate_hz)
-        self._rate_hz = rate_hz
-        self.block_samples = self.samples_in(block_s)
-        """Length of the next blocks."""
+        self._block_samples = max(round(rate_hz * block_s), 1)
+        self.joined = False
+        """Give all blocks that are complete as one."""
         self._pending: NDArray[np.int16] = np.empty(0, dtype=np.int16)
         self._next_sample = 0
-
-    def samples_in(self, seconds: float) -> int:
-        """How many samples a block of that length has, at least one."""
-        return max(round(self._rate_hz * seconds), 1)
 
     def push(self, frames: NDArray[np.int16] | NDArray[np.float32]) -> list[AudioBlock]:
         """Take sample frames, shape (n, channels); the blocks that are complete with them."""
         self._pending = np.concatenate([self._pending, self._resampler.push(frames)])
-        n_blocks = len(self._pending) // self.block_samples
-        return [self._cut(self.block_samples) for _ in range(n_blocks)]
+        n_blocks = len(self._pending) // self._block_samples
+        if self.joined and n_blocks:
+            return [self._cut(n_blocks * self._block_samples)]
+        return [self._cut(self._block_samples) for _ in range(n_blocks)]
 
     def flush(self) -> list[AudioBlock]:
         """The input is over: the rest, its last block shorter."""
         self._pending = np.concatenate([self._pending, self._resampler.flush()])
         blocks = []
         while len(self._pending):
-            blocks.append(self._cut(min(self.block_samples, len(self._pending))))
+            blocks.append(self._cut(min(self._block_samples, len(self._pending))))
         return blocks
 
     def _cut(self, n_samples: int) -> AudioBlock:
