@@ -157,7 +157,7 @@ class Microphone:
         self._ring.close()
 
     def mute(self, *, muted: bool) -> None:
-        """Close the input, or open it again; within a tenth of a second."""
+        """Let go of the input, or open it again, at once; it is closed when the read under way is over."""
         if muted:
             self._muted.set()
         else:
