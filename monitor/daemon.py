@@ -389,10 +389,13 @@ class Daemon:
     def _report(self, events: list[PipelineEvent]) -> None:
         for event in events:
             self._health.take(event)
-            payload = self._payload(event) if isinstance(event, EmotionEvent) else None
-            report = Report(event, self._hearing.clock.wall_s(_sample_of(event)), payload)
-            for outbox in self._outboxes:
-                outbox.offer(report)
+            # Levels come eight times a second, and most sinks do not tell them: then no report is made.
+            takers = [outbox for outbox in self._outboxes if outbox.takes(event)]
+            if takers:
+                payload = self._payload(event) if isinstance(event, EmotionEvent) else None
+                report = Report(event, self._hearing.clock.wall_s(_sample_of(event)), payload)
+                for outbox in takers:
+                    outbox.offer(report)
 
     def _payload(self, event: EmotionEvent) -> dict[str, Any]:
         """What users see. The start of a segment is stamped once: the clock may know better by the time of its end."""

@@ -8,12 +8,12 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from monitor.limits import REPORTS_MAX
-from monitor.records import LevelMeasured
+from monitor.records import EmotionEvent, LevelMeasured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from monitor.records import Report
+    from monitor.records import PipelineEvent, Report, StatusTaken
     from monitor.sinks import Sink
 
 log = logging.getLogger(__name__)
@@ -43,9 +43,17 @@ class Outbox:
         """Start the thread."""
         self._thread.start()
 
+    def takes(self, event: PipelineEvent | StatusTaken) -> bool:
+        """Whether the sink has a use for it: waking its thread for nothing costs more than the work."""
+        if isinstance(event, EmotionEvent):
+            return True
+        return not self.sink.events_only and (
+            not isinstance(event, LevelMeasured) or getattr(self.sink, "wants_levels", True)
+        )
+
     def offer(self, report: Report, *, wait: bool = True) -> None:
         """Queue one report, if the sink takes its kind; never blocks unless lossless and `wait`."""
-        if report.payload is None and not self._wants(report):
+        if report.payload is None and not self.takes(report.event):
             return
         with self._changed:
             if self._lossless and wait:
@@ -75,12 +83,6 @@ class Outbox:
     def is_alive(self) -> bool:
         """Whether the thread runs, or hangs."""
         return self._thread.is_alive()
-
-    def _wants(self, report: Report) -> bool:
-        """Whether the sink has a use for a report that is no event: waking it for nothing costs more than the work."""
-        if isinstance(report.event, LevelMeasured):
-            return not self.sink.events_only and getattr(self.sink, "wants_levels", True)
-        return not self.sink.events_only
 
     def _make_room(self) -> None:
         # Levels and estimates go first: they are for the eye, events are what people wait for.
