@@ -176,14 +176,25 @@ def probe_signal(spec: FeatureSpec, window_frames: int) -> NDArray[np.int16]:
     sweep = np.sin(2 * np.pi * (80 + 0.49 * nyquist_hz * t / t[-1]) * t)
     voice = sum(np.sin(2 * np.pi * 140 * k * t) / k for k in range(1, 20))
     swell = np.clip(np.sin(2 * np.pi * 3.1 * t), 0, 1) ** 2
-    # A linear congruential generator (Numerical Recipes): numpy's own may change between versions.
-    state, noise = 1, np.empty(n)
-    for i in range(n):
-        state = (1664525 * state + 1013904223) % 2**32
-        noise[i] = state / 2**31 - 1
+    noise = _congruential(n) / 2**31 - 1
     signal = 4000 * swell * (0.5 * voice + 0.3 * sweep) + 20 * noise
     samples: NDArray[np.int16] = np.rint(np.clip(signal, -32768, 32767)).astype(np.int16)
     return samples
+
+
+def _congruential(n: int) -> NDArray[np.uint32]:
+    """Numbers of a linear congruential generator (Numerical Recipes): numpy's own may change between versions.
+
+    `m` steps of it are one step of another such generator, so what is there is doubled until it is enough.
+    """
+    multiplier, increment = 1664525, 1013904223
+    states = np.array([multiplier + increment], dtype=np.uint32)  # the first after 1
+    while len(states) < n:
+        following = states * np.uint32(multiplier) + np.uint32(increment)  # modulo 2**32, as uint32 counts
+        states = np.concatenate([states, following])
+        increment = increment * (multiplier + 1) % 2**32
+        multiplier = multiplier**2 % 2**32
+    return states[:n]
 
 
 def write_model_file(path: Path, flatbuffer: bytes, card: ModelCard, probe: Probe) -> None:

@@ -26,6 +26,7 @@ from monitor.records import EmotionEvent, Estimate, Report
 from monitor.sinks.outbox import Outbox
 from monitor.sinks.schema import event_payload
 from monitor.sources import MUTED_GAP
+from monitor.wakeup import Wakeup
 from monitor.watch import Watch
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from monitor.clock import StreamClock
     from monitor.health import TimedClassifier
     from monitor.pipeline import Pipeline
-    from monitor.records import AudioBlock, PipelineEvent, StatusTaken
+    from monitor.records import AudioBlock, PipelineEvent, Rhythm, StatusTaken
     from monitor.sinks import Sink
     from monitor.sinks.schema import Identity
     from monitor.sources import Source
@@ -43,8 +44,9 @@ if TYPE_CHECKING:
 STOP_TIMEOUT_S = 2.0
 """For the worker, and again for each sink: together below the 5 s in which a stop must end."""
 _SETTLE_LOOK_S = 0.005
-_LOOK_S = 0.1
-"""How soon a signal is noticed: threading's own waits are not ended by signals."""
+_LOOK_S = 0.5
+_JOIN_LOOK_S = 0.1
+"""How soon a signal is noticed at the end: joining a thread is not ended by one."""
 
 log = logging.getLogger(__name__)
 
@@ -88,11 +90,13 @@ class Daemon:
         self._notifier = notifier or Notifier()
         self._reload = reload
         self._over = threading.Event()
+        self._wakeup = Wakeup()
         self._stop_asked = False
         self._reload_asked = False
         self._mute_asked = False
         self._losses = Losses(self._health)
         self._passed_samples = 0
+        self._rhythm: Rhythm | None = None
         self._outboxes = [self._outbox(sink) for sink in sinks]
         self._worker = threading.Thread(target=self._work, name="worker", daemon=True)
         self._failure: Exception | None = None
@@ -115,7 +119,8 @@ class Daemon:
                 outbox.start()
             self._worker.start()
             self._notifier.ready()
-            self._watch_over()
+            with self._wakeup:
+                self._watch_over()
             self._notifier.stopping()
             clean = self._shut_down()
         finally:
@@ -127,7 +132,10 @@ class Daemon:
     def _watch_over(self) -> None:
         """Until the source ends, somebody asks for the end, or only an end helps."""
         try:
-            while not (self._stop_asked or self._over.wait(_LOOK_S)):
+            while self._goes_on():
+                self._wakeup.wait(_LOOK_S)
+                if not self._goes_on():
+                    return
                 if self._reload_asked:
                     self._read_again()
                 self._look()
@@ -139,6 +147,7 @@ class Daemon:
         """Ask for the end, from any thread; open speech gets its `end` first."""
         # A plain attribute: a signal handler that took a lock could wait for the very thread it interrupts.
         self._stop_asked = True
+        self._wakeup.set()
 
     def mute(self, muted: bool) -> None:
         """Ask to hear nothing, or to hear again; from any thread. Open speech gets its `end`."""
@@ -196,14 +205,14 @@ class Daemon:
             outbox.join(STOP_TIMEOUT_S)
 
     def _outbox(self, sink: Sink) -> Outbox:
-        return Outbox(sink, self._over.set, lossless=self._hearing.source.waits)
+        return Outbox(sink, self._finish, lossless=self._hearing.source.waits)
 
     def _signals(self) -> dict[signal.Signals, Callable[[int, FrameType | None], None]]:
         def on_stop(_number: int, _frame: FrameType | None) -> None:
             self.stop()
 
         def on_reload(_number: int, _frame: FrameType | None) -> None:
-            self._reload_asked = True
+            self._reload_asked = True  # the signal itself ends the main thread's wait
 
         actions = {"SIGTERM": on_stop, "SIGINT": on_stop, "SIGHUP": on_stop if self._reload is None else on_reload}
         return {getattr(signal, name): action for name, action in actions.items() if hasattr(signal, name)}
@@ -215,10 +224,18 @@ class Daemon:
             StuckError: as at any look.
         """
         self._look()
+        return self._goes_on()
+
+    def _goes_on(self) -> bool:
         return not (self._stop_asked or self._over.is_set())
 
+    def _finish(self) -> None:
+        """The source has ended, or a part failed; from any thread."""
+        self._over.set()
+        self._wakeup.set()
+
     def _look(self) -> None:
-        """Once in a tenth of a second, in the main thread."""
+        """Twice a second, in the main thread."""
         hearing = self._hearing
         p95_ms = hearing.timing.p95_ms() if hearing.timing is not None else None
         status = self._watch.look(
@@ -269,9 +286,9 @@ class Daemon:
         """
         patience_s = STOP_TIMEOUT_S
         while is_alive() and patience_s > 0:
-            join(_LOOK_S)
+            join(_JOIN_LOOK_S)
             if self._stop_asked or not self._hearing.source.waits:
-                patience_s -= _LOOK_S
+                patience_s -= _JOIN_LOOK_S
         return not is_alive()
 
     def _raise_failure(self) -> None:
@@ -293,7 +310,7 @@ class Daemon:
             if not isinstance(error, MonitorError):
                 log.debug("the worker failed", exc_info=True)
         finally:
-            self._over.set()
+            self._finish()
 
     def _listen(self) -> None:
         """Hear the source to its end."""
@@ -305,9 +322,17 @@ class Daemon:
                 if following is not None and following.source is source:
                     self._change_to(following, block.start_sample - block.lost_samples)
                 self._hear(block)
+                self._attend(source)
         finally:
             # Also when the source broke off: a segment under way gets its `end`.
             self._report(self._hearing.pipeline.flush())
+
+    def _attend(self, source: Source) -> None:
+        """Long blocks where they end with what is due next."""
+        rhythm = self._hearing.pipeline.rhythm
+        if rhythm != self._rhythm:
+            self._rhythm = rhythm
+            source.attend(rhythm)
 
     def _change_to(self, hearing: Hearing, at_sample: int) -> None:
         """Go on with another hearing, whose next sample is `at_sample`."""
@@ -317,6 +342,7 @@ class Daemon:
             self._losses.source_ended()
         hearing.pipeline.reset(at_sample)
         self._hearing = hearing
+        self._rhythm = None
         self._health.rate_hz = hearing.identity.rate_hz
         # After the change: whoever mutes meanwhile tells the source that is known by then.
         hearing.source.mute(muted=self._mute_asked)
@@ -363,10 +389,13 @@ class Daemon:
     def _report(self, events: list[PipelineEvent]) -> None:
         for event in events:
             self._health.take(event)
-            payload = self._payload(event) if isinstance(event, EmotionEvent) else None
-            report = Report(event, self._hearing.clock.wall_s(_sample_of(event)), payload)
-            for outbox in self._outboxes:
-                outbox.offer(report)
+            # Levels come eight times a second, and most sinks do not tell them: then no report is made.
+            takers = [outbox for outbox in self._outboxes if outbox.takes(event)]
+            if takers:
+                payload = self._payload(event) if isinstance(event, EmotionEvent) else None
+                report = Report(event, self._hearing.clock.wall_s(_sample_of(event)), payload)
+                for outbox in takers:
+                    outbox.offer(report)
 
     def _payload(self, event: EmotionEvent) -> dict[str, Any]:
         """What users see. The start of a segment is stamped once: the clock may know better by the time of its end."""

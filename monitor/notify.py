@@ -57,7 +57,10 @@ class Notifier:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
                 connection.settimeout(_PATIENCE_S)
-                connection.sendto(message.encode(), address)
+                # Connected: a socket that is not, is always writable to poll(), and a full queue would be asked again
+                # and again at full load.
+                connection.connect(address)
+                connection.send(message.encode())
         except OSError as error:
             log.debug("systemd did not take %s: %s", message.partition("=")[0], error)
 

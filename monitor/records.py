@@ -42,6 +42,33 @@ class AudioBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class Rhythm:
+    """Where blocks are to end, so that they can be long and yet nothing that is due waits for the rest of one."""
+
+    origin_sample: int
+    """Windows and VAD frames are counted from here."""
+    hop_samples: int
+    """Windows are due so far apart, each at the end of the VAD frame that reaches it."""
+    frame_samples: int
+    """Length of a VAD frame."""
+    speaking: bool
+    """Windows are due indeed; else all that could be late is the news that somebody speaks."""
+
+    def block_end(self, position: int, longest_samples: int) -> int:
+        """Where a block ends that begins at sample `position`: with the frame of the next window, or evenly before."""
+        since = position - self.origin_sample
+        due = self._frame_end(since // self.hop_samples * self.hop_samples)
+        if due <= since:
+            due = self._frame_end((since // self.hop_samples + 1) * self.hop_samples)
+        n_blocks = -(-(due - since) // longest_samples)
+        return self.origin_sample + min(self._frame_end(since + -(-(due - since) // n_blocks)), due)
+
+    def _frame_end(self, sample: int) -> int:
+        """End of the VAD frame that reaches `sample`, both counted from the origin."""
+        return -(-sample // self.frame_samples) * self.frame_samples
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechStarted:
     """The gate opened; or somebody speaks again while it is open."""
 

@@ -55,6 +55,7 @@ class Ring:
         self._read = 0
         self._lost: Counter[str] = Counter()
         self._closed = False
+        self._nudged = False
 
     def write(self, samples: NDArray[np.int16]) -> None:
         """Append samples, int16 (n,); where room is missing the oldest are lost. After `close` nothing is taken."""
@@ -85,11 +86,18 @@ class Ring:
 
         Returns:
             A block; an empty one where only a gap is known so far, so that speech can be closed at once. None when
-            the time is over, or when the ring is `ended`.
+            the time is over, after a `nudge`, or when the ring is `ended`.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._head > self._tail or self._losses or self._closed, timeout_s)
+            self._changed.wait_for(self._is_news, timeout_s)
+            self._nudged = False
             return self._take(max_samples)
+
+    def nudge(self) -> None:
+        """End the reader's wait, or its next one: something else is to be looked after."""
+        with self._changed:
+            self._nudged = True
+            self._changed.notify()
 
     def close(self) -> None:
         """No more will be written: the reader drains what is left, then finds the ring `ended`."""
@@ -109,6 +117,12 @@ class Ring:
         return self._read
 
     @property
+    def end_sample(self) -> int:
+        """Number of the next sample to be written."""
+        with self._changed:
+            return self._read + self._head - self._tail + self._lost.total()
+
+    @property
     def queued_samples(self) -> int:
         """Samples waiting for the reader."""
         with self._changed:
@@ -124,6 +138,9 @@ class Ring:
         """`lost_samples`, by cause."""
         with self._changed:
             return dict(self._lost)
+
+    def _is_news(self) -> bool:
+        return self._head > self._tail or bool(self._losses) or self._closed or self._nudged
 
     def _drop_oldest(self, surplus: int, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         """Lose `surplus` samples, the stored ones first; returns what is left of `samples`."""

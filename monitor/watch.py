@@ -56,10 +56,12 @@ class Watch:
         self._hanging_outputs = _tend(outboxes)
         self._n_hanging_looks = self._n_hanging_looks + 1 if self._hanging_outputs else 0
         alive = worker_alive and self._health.worker_turns(source) and all(outbox.is_alive() for outbox in outboxes)
+        watchdog_s = self._notifier.watchdog_s
         if (
-            alive
+            watchdog_s is not None
+            and alive
             and not self._hanging_outputs
-            and now_s - self._pinged_s >= (self._notifier.watchdog_s or 0.0) / _PINGS_PER_WATCHDOG
+            and now_s - self._pinged_s >= watchdog_s / _PINGS_PER_WATCHDOG
         ):
             self._pinged_s = now_s
             self._notifier.watchdog()

@@ -58,6 +58,9 @@ class SimulatedMicrophone:
     def mute(self, *, muted):
         """It hears on: what comes is thrown away by whoever reads."""
 
+    def attend(self, rhythm):
+        """Its blocks are as long as they are."""
+
 
 class SlowClassifier(FeatureHash):
     """Takes `took_s` of simulated time for each window."""

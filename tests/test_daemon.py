@@ -32,6 +32,9 @@ class Blocks:
     def mute(self, *, muted):
         self.mutes.append(muted)
 
+    def attend(self, rhythm):
+        """Its blocks are what they are."""
+
     def blocks(self):
         for block in self._blocks:
             if isinstance(block, Exception):
@@ -98,6 +101,30 @@ def test_a_gap_reaches_the_sinks_between_end_and_new():
     daemon_of(Blocks(blocks), sink).run()
     order = [getattr(e, "type", "gap") for e in events(sink, EmotionEvent | Gap)]
     assert [kind for kind in order if kind != "update"] == ["new", "end", "gap", "new", "end"]
+
+
+def test_the_source_is_told_where_blocks_may_end_and_to_be_quick_where_the_gate_is_about_to_move():
+    quiet = np.zeros(16_000, np.int16)
+    samples = np.concatenate([quiet, talk(-1, 2), quiet, quiet])
+    attended = {}
+
+    class Attended(Blocks):
+        rhythm = None
+
+        def blocks(self):
+            for block in super().blocks():
+                yield block
+                # The worker comes for the next block: it has judged this one.
+                attended[block.end_sample] = self.rhythm
+
+        def attend(self, rhythm):
+            self.rhythm = rhythm
+
+    daemon_of(Attended(cut(samples)), Recording()).run()
+    assert not attended[16_000].speaking
+    assert attended[48_000].speaking
+    assert attended[67_200] is None  # a tenth of a second after the last voice
+    assert not attended[len(samples)].speaking
 
 
 def test_a_source_that_breaks_off_still_ends_its_speech_and_is_reported():

@@ -100,3 +100,31 @@ def test_a_recording_is_played_without_portaudio_trainer_or_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_service_loads_nothing_that_it_does_not_use():
+    """Each of these would cost time at the start, and memory for ever."""
+    code = (
+        "import sys\n"
+        "import monitor.cli, monitor.commands.run, monitor.sinks.mqtt, monitor.sources.microphone\n"
+        "from monitor.model import EmotionModel, shipped_model\n"
+        "EmotionModel.load(shipped_model())\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    unused = {"scipy", "python_speech_features", "rich", "soundfile", "soxr", "sounddevice", "prometheus_client"}
+    unused |= {"asyncio", "unittest", "jsonschema", "multiprocessing", "pkg_resources", "trainer"}
+    assert not unused & set(done.stdout.split())
+    assert "tflite_runtime" in done.stdout or "ai_edge_litert" in done.stdout
+
+
+def test_analyze_draws_nothing_where_nobody_looks():
+    code = (
+        "import sys, io; sys.stdout = io.StringIO()\n"
+        "from monitor.cli import main\n"
+        "from monitor.demo import clip_path\n"
+        "assert main(['analyze', '--json', str(clip_path())]) == 0\n"
+        "sys.stderr.write(' '.join({'rich', 'scipy'} & {m.split('.')[0] for m in sys.modules}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,6 +1,7 @@
 """What systemd is told, by a socket of our own in its place."""
 
 import os
+import select
 import shutil
 import signal
 import socket
@@ -102,6 +103,26 @@ def test_ready_status_reload_watchdog_and_stop(ear, monitor):
         assert monitor.wait(5) == 0
     finally:
         stop.set()
+
+
+def test_a_systemd_that_takes_nothing_is_waited_for_without_load(tmp_path, monkeypatch):
+    deaf = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    deaf.bind(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    notifier = Notifier()
+    filler = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    filler.setblocking(False)
+    filler.connect(str(tmp_path / "notify"))
+    while select.select([], [filler], [], 0)[1]:
+        filler.send(b"STATUS=")
+    before_s = time.process_time()
+    notifier.watchdog()  # gives up after a second
+    assert time.process_time() - before_s < 0.2
+    assert deaf.recv(10) == b"STATUS="
+    notifier.watchdog()
+    while (message := deaf.recv(10)) == b"STATUS=":
+        pass
+    assert message == b"WATCHDOG=1"
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from monitor.records import LevelMeasured, Report
+from monitor.records import LevelMeasured, Report, SpeechStarted
 from monitor.sinks.outbox import Outbox
 
 
@@ -131,3 +131,13 @@ def test_what_a_sink_does_not_take_is_not_queued():
     assert close(outbox)
     assert sink.seen == [7]
     assert outbox.n_dropped == 0
+
+
+def test_a_sink_is_not_woken_by_levels_that_it_does_not_tell():
+    sink = Recording()
+    sink.wants_levels = False
+    outbox, _ = outbox_of(sink)
+    outbox.offer(Report(LevelMeasured(1, -20.0, -10.0), 0.0))
+    outbox.offer(Report(SpeechStarted(2), 0.0))
+    assert close(outbox)
+    assert sink.seen == [2]

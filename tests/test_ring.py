@@ -216,3 +216,14 @@ def test_close_wakes_a_waiting_reader_and_later_writes_are_ignored():
 def test_a_ring_without_room_is_refused():
     with pytest.raises(ValueError, match="holds nothing"):
         Ring(0)
+
+
+def test_a_nudge_ends_the_readers_wait_without_a_block_and_is_not_lost():
+    ring = Ring(10)
+    threading.Timer(0.1, ring.nudge).start()
+    before = time.monotonic()
+    assert ring.read(5, 30.0) is None
+    ring.nudge()
+    assert ring.read(5, 30.0) is None
+    assert time.monotonic() - before < 15
+    assert not ring.ended

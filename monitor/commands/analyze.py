@@ -6,21 +6,19 @@ import csv
 import io
 import json
 import logging
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from monitor.analysis import FileResult, analyse
 from monitor.assembly import load_model, make_pipeline
 from monitor.commands.options import settings_of
+from monitor.commands.progress import make_progress
 from monitor.errors import BadAudioError, MonitorError, NoInputError, PermissionDeniedError
 from monitor.librarynoise import LibraryNoise
 from monitor.logs import set_up_logging
 from monitor.sinks.output import print_line
+from monitor.sources import ANALYSIS_BLOCK_S
 from monitor.sources.audiofile import AudioFile, prints_complaints
 
 if TYPE_CHECKING:
@@ -46,16 +44,15 @@ def run(options: argparse.Namespace) -> int:
 def _analyse_files(options: argparse.Namespace, settings: Settings, model: EmotionModel) -> int:
     table = _table(options, model.labels)
     exit_code = 0
-    with _progress() as progress:
-        task = progress.add_task("", total=len(options.files))
+    with make_progress(len(options.files)) as progress:
         for name in options.files:
-            progress.update(task, description=Path(name).name)
+            progress.begin(Path(name).name)
             result, error = _analyse_file(name, settings, model)
             table.add(result)
             if error is not None:
-                progress.console.print(f"ser-monitor: error: {error}", markup=False, highlight=False, soft_wrap=True)
+                progress.complain(f"ser-monitor: error: {error}")
                 exit_code = exit_code or error.exit_code
-            progress.advance(task)
+            progress.done()
     return exit_code
 
 
@@ -63,23 +60,11 @@ def _analyse_file(name: str, settings: Settings, model: EmotionModel) -> tuple[F
     rate_hz = model.spec.rate_hz
     pipeline = make_pipeline(settings, model, limit_events=False)
     try:
-        result = analyse(AudioFile(Path(name), rate_hz), pipeline, model.labels, rate_hz, file=name)
+        source = AudioFile(Path(name), rate_hz, block_s=ANALYSIS_BLOCK_S)
+        result = analyse(source, pipeline, model.labels, rate_hz, file=name)
     except (BadAudioError, NoInputError, PermissionDeniedError) as error:
         return FileResult(name, None, None, None, 0.0, 0.0, reason=str(error)), error
     return result, result.error
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # Results are led past the bar only where both share the terminal; a pipe gets them itself.
-    return Progress(
-        *columns,
-        console=console,
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),
-        disable=not console.is_terminal,
-    )
 
 
 def _table(options: argparse.Namespace, labels: tuple[str, ...]) -> _Table:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitor.pipeline.activity import SpeechActivity
-from monitor.pipeline.gate import VAD_FRAME_MS, Gate, GateTimes, Level, WebrtcDetector, dbfs
+from monitor.pipeline.gate import VAD_FRAME_MS, Gate, GateState, GateTimes, Level, WebrtcDetector, dbfs
 from monitor.pipeline.segments import Segments
 from monitor.pipeline.smoother import DecisionRule, Smoother
 from monitor.pipeline.windows import Windows
-from monitor.records import Estimate, Gap, LevelMeasured, SpeechEnded, SpeechStarted
+from monitor.records import Estimate, Gap, LevelMeasured, Rhythm, SpeechEnded, SpeechStarted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +112,13 @@ class Pipeline:
         """The stream has been heard up to this sample, a partial VAD frame included."""
         return self._origin + self._now + len(self._partial)
 
+    @property
+    def rhythm(self) -> Rhythm | None:
+        """Where blocks may end; None while the gate is about to open or to close: then they had better be short."""
+        if self._gate.state in (GateState.ONSET, GateState.HANGOVER):
+            return None
+        return Rhythm(self._origin, self._windows.hop_samples, self._frame_samples, self._gate.is_open)
+
     def push(self, block: AudioBlock) -> list[PipelineEvent]:
         """Take one block and return what follows from it, in order.
 
@@ -124,8 +131,11 @@ class Pipeline:
         samples = np.concatenate([self._partial, block.samples]) if len(self._partial) else block.samples
         n_whole = len(samples) - len(samples) % self._frame_samples
         self._partial = samples[n_whole:].copy()
-        for start in range(0, n_whole, self._frame_samples):
-            events += self._frame(samples[start : start + self._frame_samples])
+        frames = samples[:n_whole].reshape(-1, self._frame_samples)
+        for frame, level in zip(frames, Level.of_each(frames), strict=True):
+            events += self._frame(frame, level)
+        if not self._gate.is_open:
+            self._windows.idle()
         return events
 
     def lose(self, n_samples: int, cause: str) -> list[PipelineEvent]:
@@ -149,8 +159,7 @@ class Pipeline:
         )
         return Gate(self._make_detector(), rule.floor_dbfs, times, rule.min_snr_db)
 
-    def _frame(self, samples: NDArray[np.int16]) -> list[PipelineEvent]:
-        level = Level.of(samples)
+    def _frame(self, samples: NDArray[np.int16], level: Level) -> list[PipelineEvent]:
         voiced = self._gate.is_voiced(samples, level)
         start, self._now = self._now, self._now + len(samples)
         change = self._gate.step(start, self._now, voiced=voiced, mean_square=level.mean_square)
@@ -162,8 +171,6 @@ class Pipeline:
             events += self._end(change, 0)
         elif self._gate.is_open:
             events += self._classify(self._windows.due(self._now))
-        else:
-            self._windows.idle()
         return events
 
     def _measure(self, level: Level) -> list[PipelineEvent]:

@@ -65,14 +65,14 @@ class Windows:
             self._last_voiced_end = end
 
     def idle(self) -> None:
-        """No speech: pass over the frames that no later window can reach, uncomputed."""
+        """No speech: pass over the frames that no later window can reach, uncomputed. To be called now and then."""
         while self._votes and self._votes[0][1] <= self._last_voiced_end - self.n_samples:
             self._votes.popleft()
         self._pass_over()
 
     def start(self, at_sample: int, now: int) -> None:
         """Speech started at sample `at_sample` and was noticed at `now`: windows are due from the next grid point."""
-        self._next_due = (now // self._hop_samples + 1) * self._hop_samples
+        self._next_due = (now // self.hop_samples + 1) * self.hop_samples
         while self._votes and self._votes[0][1] <= at_sample:
             self._votes.popleft()
 
@@ -81,7 +81,7 @@ class Windows:
         if end < self._next_due:
             return None
         window_end = self._next_due
-        self._next_due += self._hop_samples
+        self._next_due += self.hop_samples
         window = None
         if self._last_voiced_end > self._last_end:
             window = self._cut(window_end, self._rule.min_speech_s)
@@ -97,7 +97,8 @@ class Windows:
         return self._cut(end, self._rule.min_final_speech_s)
 
     @property
-    def _hop_samples(self) -> int:
+    def hop_samples(self) -> int:
+        """Distance of the windows."""
         return self._rule.hop_frames * self._spec.hop_samples
 
     @property
@@ -120,7 +121,9 @@ class Windows:
     def _voiced_samples(self, window_start: int) -> int:
         while self._votes and self._votes[0][1] <= window_start:
             self._votes.popleft()
-        return sum(end - max(start, window_start) for start, end in self._votes)
+        # Only the first of them can reach over the window's start.
+        outside = max(window_start - self._votes[0][0], 0) if self._votes else 0
+        return sum(end - start for start, end in self._votes) - outside
 
     def _pass_over(self) -> None:
         """Skip the frames that no later window can reach."""

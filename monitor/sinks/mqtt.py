@@ -125,6 +125,11 @@ class MqttSink:
         self._connection.start()
 
     @property
+    def wants_levels(self) -> bool:
+        """Whether levels are told at all."""
+        return self._speech.settings.publish_level
+
+    @property
     def n_dropped(self) -> int:
         """Events dropped because the broker was away for too long, or did not take them."""
         return self._outgoing.n_dropped + self._outgoing.n_refused

@@ -8,11 +8,12 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from monitor.limits import REPORTS_MAX
+from monitor.records import EmotionEvent, LevelMeasured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from monitor.records import Report
+    from monitor.records import PipelineEvent, Report, StatusTaken
     from monitor.sinks import Sink
 
 log = logging.getLogger(__name__)
@@ -42,9 +43,17 @@ class Outbox:
         """Start the thread."""
         self._thread.start()
 
+    def takes(self, event: PipelineEvent | StatusTaken) -> bool:
+        """Whether the sink has a use for it: waking its thread for nothing costs more than the work."""
+        if isinstance(event, EmotionEvent):
+            return True
+        return not self.sink.events_only and (
+            not isinstance(event, LevelMeasured) or getattr(self.sink, "wants_levels", True)
+        )
+
     def offer(self, report: Report, *, wait: bool = True) -> None:
         """Queue one report, if the sink takes its kind; never blocks unless lossless and `wait`."""
-        if self.sink.events_only and report.payload is None:
+        if report.payload is None and not self.takes(report.event):
             return
         with self._changed:
             if self._lossless and wait:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.records import AudioBlock
+    from monitor.records import AudioBlock, Rhythm
 
 SOURCES = {
     "microphone": "monitor.sources.microphone:Microphone",
@@ -18,8 +18,13 @@ SOURCES = {
 
 BLOCK_S = 0.1
 """Length of the blocks that recordings deliver."""
+ANALYSIS_BLOCK_S = 1.0
+"""And where nobody waits for what is in them: half the work of reading and resampling."""
 LIVE_BLOCK_S = 0.03
 """Length of those of live audio: one VAD frame, since a window can wait for the rest of its last block."""
+LONGEST_BLOCK_S = 0.27
+"""And of those that end with what is due next, see `Rhythm`: each block costs as much as its wake-ups do. A segment
+lasts longer before anything of it is due; that somebody speaks is known so much later, and nothing else."""
 MUTED_GAP = "muted"
 """Cause of a gap: nobody was to listen. Sources give it to muted time alone: every other gap counts as lost."""
 
@@ -70,6 +75,10 @@ class Source(Protocol):
 
     def mute(self, *, muted: bool) -> None:
         """Let go of the input while muted, where that is possible; from any thread. Nothing muted is listened to."""
+        ...
+
+    def attend(self, rhythm: Rhythm | None) -> None:
+        """Where the next blocks may end, at most `LONGEST_BLOCK_S` long; None: as soon as they can. From the worker."""
         ...
 
     def stop(self) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from monitor.records import AudioBlock
+    from monitor.records import AudioBlock, Rhythm
 
 _CONTAINERS: dict[bytes, tuple[Literal["little", "big"], bytes]] = {
     b"RIFF": ("little", b"data"),
@@ -62,7 +62,7 @@ class AudioFile:
     live = False
     waits = True
 
-    def __init__(self, path: Path | str, rate_hz: int, realtime: bool = False) -> None:
+    def __init__(self, path: Path | str, rate_hz: int, realtime: bool = False, block_s: float = BLOCK_S) -> None:
         """Open `path`; `rate_hz` is the rate of the blocks; `realtime` delivers each block when it would be over.
 
         Raises:
@@ -73,12 +73,13 @@ class AudioFile:
         """
         self._path = Path(path)
         self._realtime = realtime
+        self._block_s = block_s
         self._stopped = threading.Event()
         _check_readable(self._path)
         self._sound = _open(self._path)
         self._promised = _promised_share(self._path)
         try:
-            self._stream = BlockStream(self._sound.samplerate, self._sound.channels, rate_hz)
+            self._stream = BlockStream(self._sound.samplerate, self._sound.channels, rate_hz, block_s)
         except BadAudioError as error:
             raise BadAudioError(f"{path}: {error}") from None
         self._rate_hz = rate_hz
@@ -96,7 +97,7 @@ class AudioFile:
         return 0.0 if self._sound.frames >= _UNKNOWN_FRAMES else self._sound.frames / self._sound.samplerate
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """The audio in blocks of `BLOCK_S`.
+        """The audio in blocks of `block_s`.
 
         Raises:
             BadAudioError: after the last block that can be read, when the file is damaged or cut short.
@@ -123,9 +124,12 @@ class AudioFile:
     def mute(self, *, muted: bool) -> None:
         """A recording plays on: what comes is thrown away by whoever reads the blocks."""
 
+    def attend(self, rhythm: Rhythm | None) -> None:
+        """Whoever reads the blocks sets the pace."""
+
     def _decoded(self) -> Iterator[AudioBlock]:
         found, failure = 0, ""
-        n_frames = max(round(self._sound.samplerate * BLOCK_S), 1)
+        n_frames = max(round(self._sound.samplerate * self._block_s), 1)
         try:
             while not failure:
                 frames, failure = _read(self._sound, n_frames)

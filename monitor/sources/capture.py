@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 from monitor.errors import MonitorError, NoInputError
+from monitor.sources import LIVE_BLOCK_S
 from monitor.sources.resample import MonoResampler
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class LiveStream(Protocol):
     """What people know it by."""
     rate_hz: int
     channels: int
+    block_s: float
+    """How much audio the next `read` waits for; the capture sets it."""
 
     def read(self) -> tuple[NDArray[np.int16], bool]:
         """Wait for the next block: int16, shape (n, channels), and whether audio before it is known to be lost."""
@@ -83,6 +86,8 @@ class Capture:
         """Why it ended."""
         self.overflows = 0
         """Blocks before which PortAudio says that it lost audio."""
+        self.block_s = LIVE_BLOCK_S
+        """How much audio is delivered at a time."""
 
     def start(self) -> None:
         """Begin, on a thread."""
@@ -134,6 +139,7 @@ class Capture:
         # Asked after `stream` was set: whoever lets go now either finds it there, or is seen here.
         wanted = not self._unwanted.is_set()
         while wanted:
+            stream.block_s = self.block_s
             frames, overflowed = stream.read()
             self.overflows += overflowed
             wanted = self._deliver(self, resampler.push(frames))

@@ -26,6 +26,7 @@ from monitor.errors import ConfigError, NoInputError, visible
 from monitor.host import elapsed_s
 from monitor.settings.environment import public_environment
 from monitor.sources import LIVE_BLOCK_S
+from monitor.sources.blockreading import BlockReading
 from monitor.sources.rawpcm import file_format
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ class CommandStream:
         """
         self.name = name_of(command)
         self.rate_hz = rate_hz
-        self._read_bytes = max(round(rate_hz * LIVE_BLOCK_S), 1) * _SAMPLE_BYTES
+        self.block_s = LIVE_BLOCK_S
+        self._reading = BlockReading(rate_hz, _SAMPLE_BYTES, rate_hz)
         # Whoever reads waits for this pipe too: its other end is closed when nobody wants to wait any more.
         self._wake, self._alarm = os.pipe()
         try:
@@ -119,7 +121,7 @@ class CommandStream:
         self._pace: Pace | None = None
 
     def read(self) -> tuple[NDArray[np.int16], bool]:
-        """Wait for the next `LIVE_BLOCK_S` of audio.
+        """Wait for the next `block_s` of audio.
 
         Returns:
             int16, shape (n, 1), and False: a pipe does not tell what was lost.
@@ -127,13 +129,18 @@ class CommandStream:
         Raises:
             NoInputError: the program has ended, or what it writes is no raw audio at this rate.
         """
-        while len(self._pending) < self._read_bytes:
+        self._reading.block_s = self.block_s
+        complete = False
+        while not complete:
             if self._wake in _readable(self._out, self._wake):
                 raise NoInputError(f"'{self.name}' was ended")
-            piece = os.read(self._out, self._read_bytes - len(self._pending))
+            piece = os.read(self._out, self._reading.wanted_bytes())
             if not piece:
                 raise NoInputError(self._ended())
             self._pending += piece
+            complete = self._reading.took(len(piece))
+            if not complete:
+                _readable(self._wake, timeout_s=self._reading.rest_s)
         frames = np.frombuffer(self._pending, dtype="<i2").astype(np.int16, copy=False).reshape(-1, 1)
         self._check(len(frames))
         self._pending = b""
@@ -256,9 +263,9 @@ class Pace:
         return f"about {1000 * round(share * self._rate_hz / 1000)} samples a second, wanted {self._rate_hz}, mono"
 
 
-def _readable(*descriptors: int) -> set[int]:
-    """Those that can be read, or are at their end; waits for one."""
+def _readable(*descriptors: int, timeout_s: float | None = None) -> set[int]:
+    """Those that can be read, or are at their end; waits for one, or so long."""
     poll = select.poll()
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)
-    return {descriptor for descriptor, _ in poll.poll()}
+    return {descriptor for descriptor, _ in poll.poll(None if timeout_s is None else 1000 * timeout_s)}

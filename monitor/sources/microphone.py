@@ -17,7 +17,8 @@ from monitor.host import elapsed_s, has_session
 from monitor.limits import HANGING_MAX
 from monitor.logs import kind_of
 from monitor.ring import Ring
-from monitor.sources import BLOCK_S, LIVE_BLOCK_S, MUTED_GAP, SourceStatus, portaudio
+from monitor.sources import LONGEST_BLOCK_S, MUTED_GAP, SourceStatus, portaudio
+from monitor.sources.blockreading import block_s
 from monitor.sources.capture import Capture, CaptureClock, left_behind
 from monitor.sources.command import CommandStream, name_of, words_of
 from monitor.sources.portaudio import InputDevice, input_devices
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from monitor.config import AudioSettings
     from monitor.errors import MonitorError
-    from monitor.records import AudioBlock
+    from monitor.records import AudioBlock, Rhythm
     from monitor.sources.capture import LiveStream
 
 __all__ = ["InputDevice", "Microphone", "input_devices"]
@@ -40,7 +41,9 @@ _log = logging.getLogger(__name__)
 DEVICE_GAP = "device"
 """Cause of a gap: the device, the sound server or PortAudio brought no audio."""
 _LOOK_S = 0.1
-"""How often the worker looks after the capture while nothing comes."""
+"""How often the worker looks after the capture before anything comes."""
+_FLOWING_LOOK_S = 0.3
+"""And while audio flows: a little longer than blocks are, which else would be two turns each."""
 _FIRST_BLOCK_S = 5.0
 """Opening and the first block may take so long: PulseAudio needs 2 s."""
 _FIRST_OF_COMMAND_S = 20.0
@@ -96,6 +99,7 @@ class Microphone:
         self._gap_cause = DEVICE_GAP
         # Only touched by the worker's thread.
         self._hanging: list[Capture] = []
+        self._rhythm: Rhythm | None = None
         self._attempts = 0
         self._retry_at_s = 0.0
         self._wait_s = _SHORTEST_WAIT_S
@@ -140,7 +144,8 @@ class Microphone:
         try:
             while not self._stopped.is_set():
                 self._look_after(elapsed_s())
-                block = self._ring.read(max(round(self._rate_hz * BLOCK_S), 1), _LOOK_S)
+                timeout_s = _FLOWING_LOOK_S if self._heard_samples else _LOOK_S
+                block = self._ring.read(max(round(self._rate_hz * LONGEST_BLOCK_S), 1), timeout_s)
                 if block is not None:
                     yield block
         finally:
@@ -152,11 +157,16 @@ class Microphone:
         self._ring.close()
 
     def mute(self, *, muted: bool) -> None:
-        """Close the input, or open it again; within a tenth of a second."""
+        """Let go of the input, or open it again, at once; it is closed when the read under way is over."""
         if muted:
             self._muted.set()
         else:
             self._muted.clear()
+        self._ring.nudge()
+
+    def attend(self, rhythm: Rhythm | None) -> None:
+        """Where the next blocks may end; on the worker's thread."""
+        self._rhythm = rhythm
 
     def _look_after(self, now_s: float) -> None:
         """Start, watch or give up the capture; on the worker's thread."""
@@ -222,6 +232,9 @@ class Microphone:
                 self._ring.mark_gap(len(samples), MUTED_GAP)
             else:
                 self._ring.write(samples)
+            # The next read begins at once: what it is to bring can not wait for the worker.
+            exact = capture.stream is not None and capture.stream.rate_hz == self._rate_hz
+            capture.block_s = block_s(self._rhythm, self._ring.end_sample, self._rate_hz, exact=exact)
             in_the_flow = missing and self._heard_samples > 0
             self._heard_at_s, self._heard_samples = now_s, self._heard_samples + len(samples)
         if in_the_flow:
@@ -287,9 +300,8 @@ class Microphone:
 
     def _stalled(self) -> MonitorError:
         remedy = "see [audio] command" if self._settings.command else "see whether the sound server hangs"
-        return NoInputError(
-            f"no audio from '{self.name}' for {self._patience_s():g} s, wanted some every {LIVE_BLOCK_S:g} s; {remedy}"
-        )
+        found = f"no audio from '{self.name}' for {self._patience_s():g} s"
+        return NoInputError(f"{found}, wanted some every {LONGEST_BLOCK_S:g} s; {remedy}")
 
     def _log_loss(self, missing: int, now_s: float) -> None:
         if now_s - self._loss_logged_at_s >= _LOSS_LOG_S:

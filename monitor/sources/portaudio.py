@@ -171,6 +171,7 @@ class InputStream:
         """
         self.name = device.name
         self._device = device
+        self.block_s = LIVE_BLOCK_S
         self._sounddevice = load_sounddevice()
         with _portaudio.visit():
             self._stream = self._open(_formats(device, rate_hz))
@@ -178,7 +179,7 @@ class InputStream:
             _portaudio.enter()
 
     def read(self) -> tuple[NDArray[np.int16], bool]:
-        """Wait for the next `LIVE_BLOCK_S` of audio.
+        """Wait for the next `block_s` of audio.
 
         Returns:
             int16, shape (n, channels), and whether PortAudio says that audio before it was lost.
@@ -187,7 +188,7 @@ class InputStream:
             NoInputError: the device or the sound server is gone.
         """
         try:
-            buffer, overflowed = self._stream.read(max(round(self.rate_hz * LIVE_BLOCK_S), 1))
+            buffer, overflowed = self._stream.read(max(round(self.rate_hz * self.block_s), 1))
         except self._sounddevice.PortAudioError as error:
             raise NoInputError(f"the input '{self.name}' is gone ({_reason(error)})") from None
         return np.frombuffer(buffer, dtype=np.int16).reshape(-1, self.channels), bool(overflowed)

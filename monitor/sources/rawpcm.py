@@ -6,6 +6,8 @@ import logging
 import os
 import queue
 import threading
+import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -15,6 +17,7 @@ from monitor.errors import BadAudioError, NoInputError, UsageError
 from monitor.host import elapsed_s
 from monitor.limits import PIPE_READS_MAX
 from monitor.sources import LIVE_BLOCK_S, SourceStatus
+from monitor.sources.blockreading import BlockReading
 from monitor.sources.resample import BlockStream
 
 if TYPE_CHECKING:
@@ -22,12 +25,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from monitor.records import AudioBlock
+    from monitor.records import AudioBlock, Rhythm
 
 _log = logging.getLogger(__name__)
 
 _SAMPLE_BYTES = 2
-_STOP_CHECK_S = 0.1
+_LOOK_S = 1.0
+"""How often it is said that a writer that is away is waited for."""
 _MAGIC_BYTES = 4
 _MAGICS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg"}
 
@@ -64,7 +68,7 @@ class RawPcm:
         self._rate_hz_in = rate_hz_in
         self._fd = _fd_of(stream)
         self._frame_bytes = channels * _SAMPLE_BYTES
-        self._read_bytes = max(round(rate_hz_in * LIVE_BLOCK_S), 1) * self._frame_bytes
+        self._reading = BlockReading(rate_hz_in, self._frame_bytes, rate_hz)
         self._reads: queue.Queue[bytes | Exception] = queue.Queue(PIPE_READS_MAX)
         self._ended = False
         self._stopped = threading.Event()
@@ -77,8 +81,8 @@ class RawPcm:
             BadAudioError: the stream starts with the header of an audio file.
             NoInputError: the stream cannot be read, or ends before its first sample.
         """
-        reading = (_reader(self._stream, self._fd, self._read_bytes), self._reads)
-        threading.Thread(target=_read_all, args=reading, name="stdin", daemon=True).start()
+        parts = (_reader(self._stream, self._fd), self._reads, self._reading)
+        threading.Thread(target=_read_all, args=parts, name="stdin", daemon=True).start()
         pending = self._first_bytes()
         while pending and not self._stopped.is_set():
             n_whole = len(pending) - len(pending) % self._frame_bytes
@@ -91,8 +95,11 @@ class RawPcm:
             yield from self._blocks.flush()
 
     def stop(self) -> None:
-        """End `blocks` within a tenth of a second; a read that is blocked is left behind on its daemon thread."""
+        """End `blocks` at once; a read that is blocked is left behind on its daemon thread."""
         self._stopped.set()
+        # Whoever waits for the next read is woken; where there is no room nobody waits.
+        with suppress(queue.Full):
+            self._reads.put_nowait(b"")
 
     def status(self) -> SourceStatus:
         """What is read."""
@@ -103,12 +110,17 @@ class RawPcm:
     def mute(self, *, muted: bool) -> None:
         """A pipe stays open: what comes is thrown away by whoever reads the blocks."""
 
+    def attend(self, rhythm: Rhythm | None) -> None:
+        """Where the next blocks may end."""
+        self._reading.rhythm = rhythm
+        self._blocks.joined = rhythm is not None
+
     def _next_read(self) -> bytes:
         """What came next; nothing when the stream has ended or `stop` was called."""
         while not self._ended and not self._stopped.is_set():
             self._tended_at_s = elapsed_s()  # a writer that is away is waited for
             try:
-                piece = self._reads.get(timeout=_STOP_CHECK_S)
+                piece = self._reads.get(timeout=_LOOK_S)
             except queue.Empty:
                 continue
             if isinstance(piece, Exception):
@@ -136,20 +148,28 @@ class RawPcm:
         return np.frombuffer(whole, dtype="<i2").astype(np.int16, copy=False).reshape(-1, self._channels)
 
 
-def _reader(stream: BinaryIO, fd: int | None, n_bytes: int) -> Callable[[], bytes]:
+def _reader(stream: BinaryIO, fd: int | None) -> Callable[[int], bytes]:
     # os.read takes no lock: a BufferedReader's, held by a blocked thread, aborts the interpreter when it exits.
-    return partial(stream.read, n_bytes) if fd is None else partial(os.read, fd, n_bytes)
+    return stream.read if fd is None else partial(os.read, fd)
 
 
-def _read_all(read: Callable[[], bytes], reads: queue.Queue[bytes | Exception]) -> None:
+def _read_all(read: Callable[[int], bytes], reads: queue.Queue[bytes | Exception], reading: BlockReading) -> None:
     """Read until the stream ends; an empty piece says so. Runs on the reading thread.
 
     It knows nothing of the source: a thread left behind in a read would keep the resampler, whose library complains
     at exit about what was not given back.
     """
     try:
-        while piece := read():
-            reads.put(piece)
+        block = b""
+        while piece := read(reading.wanted_bytes()):
+            block += piece
+            if reading.took(len(piece)):
+                reads.put(block)
+                block = b""
+            else:
+                time.sleep(reading.rest_s)
+        if block:
+            reads.put(block)
         reads.put(b"")
     except (OSError, ValueError) as error:
         reads.put(error)

@@ -79,6 +79,8 @@ class BlockStream:
         """Blocks of `block_s` at `rate_hz`; else as `MonoResampler`, and raises what it raises."""
         self._resampler = MonoResampler(rate_hz_in, channels, rate_hz)
         self._block_samples = max(round(rate_hz * block_s), 1)
+        self.joined = False
+        """Give all blocks that are complete as one."""
         self._pending: NDArray[np.int16] = np.empty(0, dtype=np.int16)
         self._next_sample = 0
 
@@ -86,6 +88,8 @@ class BlockStream:
         """Take sample frames, shape (n, channels); the blocks that are complete with them."""
         self._pending = np.concatenate([self._pending, self._resampler.push(frames)])
         n_blocks = len(self._pending) // self._block_samples
+        if self.joined and n_blocks:
+            return [self._cut(n_blocks * self._block_samples)]
         return [self._cut(self._block_samples) for _ in range(n_blocks)]
 
     def flush(self) -> list[AudioBlock]:

@@ -6,6 +6,7 @@ import python_speech_features as psf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.pipeline.features.mel import lifter, mel_filters
 from monitor.pipeline.features.mfcc import dct_matrix
 from monitor.pipeline.features.spec import FeatureSpec
 from monitor.pipeline.frames import FrameStream, features_of
@@ -46,6 +47,21 @@ def oracle(samples, spec):
         winfunc=taper,
         **shared,
     )
+
+
+@given(spec=SPECS)
+def test_filters_and_lifter_are_those_of_the_library(spec):
+    theirs = psf.base.get_filterbanks(spec.n_filters, spec.n_fft, spec.rate_hz, spec.low_hz, spec.high_hz)
+    np.testing.assert_array_equal(mel_filters(spec), theirs)
+    np.testing.assert_array_equal(
+        lifter(spec.n_cepstra, spec.lifter), psf.base.lifter(np.ones((1, spec.n_cepstra)), spec.lifter)[0]
+    )
+
+
+def test_filters_narrower_than_a_bin_are_those_of_the_library():
+    spec = FeatureSpec(n_filters=128, n_cepstra=40, n_fft=400)
+    theirs = psf.base.get_filterbanks(128, 400, spec.rate_hz, spec.low_hz, spec.high_hz)
+    np.testing.assert_array_equal(mel_filters(spec), theirs)
 
 
 def signal(n, seed):

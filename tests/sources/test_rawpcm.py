@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from monitor.demo import clip_path
 from monitor.errors import BadAudioError, NoInputError, UsageError
+from monitor.records import Rhythm
 from monitor.sources.rawpcm import RawPcm
 
 RATE_HZ = 16_000
@@ -82,6 +83,25 @@ def test_audio_is_delivered_while_the_pipe_stays_open(pipe):
         assert len(next(blocks).samples) == 480
     writer.close()
     assert list(blocks) == []
+
+
+def test_blocks_end_where_they_may_and_their_numbers_stay_true(pipe):
+    reader, writer = pipe
+    expected = np.arange(32_000).astype("<i2")
+    source = RawPcm(reader, RATE_HZ, 1, RATE_HZ)
+    source.attend(Rhythm(0, 8_000, 480, speaking=True))
+    blocks = source.blocks()
+    writer.write(expected[:-100].tobytes())
+    heard = [next(blocks) for _ in range(4)]
+    assert [block.end_sample for block in heard] == [4_320, 8_160, 12_480, 16_320]
+    source.attend(None)
+    writer.write(expected[-100:].tobytes())
+    writer.close()
+    heard += list(blocks)
+    np.testing.assert_array_equal(_samples(heard), expected)
+    assert {len(block.samples) for block in heard[-9:-1]} == {480}
+    ends = [block.end_sample for block in heard]
+    assert [block.start_sample for block in heard] == [0, *ends[:-1]]
 
 
 def test_a_late_reader_makes_the_writer_wait(pipe):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from python_speech_features import base
 
 from monitor.pipeline.features.filterbank import Filterbank
+from monitor.pipeline.features.mel import lifter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,9 +34,8 @@ class Mfcc:
     def __init__(self, spec: FeatureSpec) -> None:
         """Prepare filters, cosine transform and lifter of `spec`."""
         self._filterbank = Filterbank(spec)
-        lifter = base.lifter(np.ones((1, spec.n_cepstra)), spec.lifter)
         # The lifter scales each cepstrum by a constant: it is folded into the transform.
-        self._transform = dct_matrix(spec.n_filters, spec.n_cepstra) * lifter
+        self._transform = dct_matrix(spec.n_filters, spec.n_cepstra) * lifter(spec.n_cepstra, spec.lifter)
 
     def extract(self, frames: NDArray[np.float64]) -> NDArray[np.float64]:
         """Pre-emphasised frames, float64 (n, frame_samples), to float64 (n, n_cepstra)."""

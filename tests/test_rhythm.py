@@ -1,0 +1,56 @@
+"""Where long blocks end, against the pipeline's own windows."""
+
+from fake_classifier import FeatureHash, LoudIsSpeech, talk
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.pipeline import Pipeline
+from monitor.records import AudioBlock, Estimate, Rhythm
+
+LONGEST = 4_320
+FRAME = 480
+
+
+@given(
+    origin=st.integers(0, 10**6),
+    since=st.integers(0, 10**6),
+    hop=st.integers(FRAME, 20_000),
+    longest=st.integers(FRAME, 10_000),
+)
+def test_a_block_ends_at_a_frame_after_its_beginning_and_never_goes_past_what_is_due(origin, since, hop, longest):
+    rhythm = Rhythm(origin, hop, FRAME, speaking=True)
+    end = rhythm.block_end(origin + since, longest) - origin
+    assert since < end <= since + longest + FRAME
+    assert end % FRAME == 0
+    due = [-(-k * hop // FRAME) * FRAME for k in range(since // hop, since // hop + 3)]
+    assert not [at for at in due if since < at < end]
+
+
+def test_blocks_go_on_to_exactly_what_is_due():
+    rhythm = Rhythm(1_000, 8_000, FRAME, speaking=True)
+    ends, at = [], 1_000
+    for _ in range(6):
+        at = rhythm.block_end(at, LONGEST)
+        ends.append(at - 1_000)
+    assert ends == [4_320, 8_160, 12_480, 16_320, 20_160, 24_000]
+
+
+def test_estimates_come_with_the_frame_that_completes_them_as_with_short_blocks():
+    samples = talk(-1.3, 4, -2)
+
+    def hear(next_end):
+        pipeline, at, found = Pipeline(FeatureHash(), detector=LoudIsSpeech), 0, []
+        while at < len(samples):
+            end = min(next_end(pipeline, at), len(samples))
+            events = pipeline.push(AudioBlock(samples[at:end], at))
+            found += [(event.end_sample, end) for event in events if isinstance(event, Estimate)]
+            at = end
+        return found
+
+    def long(pipeline, at):
+        rhythm = pipeline.rhythm
+        return at + FRAME if rhythm is None else rhythm.block_end(at, 5 * FRAME)
+
+    short = hear(lambda _, at: at + FRAME)
+    assert len(short) > 6
+    assert hear(long) == short
