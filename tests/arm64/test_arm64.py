@@ -1,0 +1,142 @@
+"""The wheel on the instruction set of a Raspberry Pi gives what it gives here.
+
+Run there: the tests of what computes and of what is read and written. Left out: what needs a sound server, a broker,
+systemd, corpora or TensorFlow (`live`, `mqtt` but for its queue, `systemd`, `trainer`), none of which is ours and none
+of which depends on the processor; what starts the program dozens of times, each start of which takes seconds under
+qemu (`cli`, `modeltrial`, `poor_surroundings`, `fuzz`); what measures time, which qemu does not keep (`overload`,
+`stopped_reader`, `command`, `microphone`); and what reads the checkout and not the program (`docs`, `readme`, `units`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from waiting import wait_until
+
+from benchmarks.arm64 import ENVIRONMENT, TOOLS
+from benchmarks.checkout import ROOT, copy_checkout
+from benchmarks.userland import Userland
+
+pytestmark = [pytest.mark.arm64, pytest.mark.timeout(3600)]
+
+PYTHON = f"{ENVIRONMENT}/bin/python"
+INTERPRETERS = {"3.11": "tflite-runtime", "3.13": "ai-edge-litert"}
+UNIT_TESTS = (
+    *("pipeline", "sinks", "contracts/test_registries.py", "mqtt/test_outgoing.py"),
+    *("sources/test_resample.py", "sources/test_rawpcm.py", "sources/test_audiofile.py"),
+    *("test_golden.py", "test_demo_clip.py", "test_model.py", "test_shipped_model.py", "test_config.py"),
+    *("test_clock.py", "test_losses.py", "test_outbox.py", "test_ring.py", "test_limits.py"),
+)
+CLIP = ROOT / "monitor/demo/demo.flac"
+ANALYSIS = ("analyze", "--json", "--segments", str(CLIP))
+EVENTS = ("--input", "demo", "--format", "json", "--start-time", "2026-01-01T00:00:00Z")
+# By default all of the clip's synthetic voice is uncertain: no label would be compared.
+SETTINGS = {"SER_MONITOR__NODE": "pi", "SER_MONITOR__DECISION__MIN_CONFIDENCE": "0.4"}
+POSTERIOR_TOLERANCE = 1e-3
+_PRINTED = 1e-9
+"""Posteriors are printed to three digits: what is 0.001 apart may be a rounding error more."""
+WITH_POSTERIORS = ("confidence", "scores", "valence", "arousal")
+PROCESSOR = """
+import importlib.metadata as m, json, platform, monitor
+names = {d.name for d in m.distributions()} & {"tflite-runtime", "ai-edge-litert"}
+print(json.dumps([platform.machine(), ".".join(platform.python_version_tuple()[:2]), *names, monitor.__file__]))
+"""
+
+
+def there(pi, *arguments):
+    """What the program prints in the userland, line by line."""
+    program = f"{ENVIRONMENT}/bin/ser-monitor"
+    output = pi.run(program, *arguments, binds={str(CLIP): CLIP}, **SETTINGS).stdout
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def here(*arguments):
+    """What it prints on this host."""
+    command = [sys.executable, "-m", "monitor.cli", *arguments]
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONPATH": str(ROOT), **SETTINGS}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def assert_same(found, wanted, where="", *, posterior=False):
+    """Equal in everything, but for posteriors and what is derived from them."""
+    if isinstance(wanted, dict):
+        assert list(found) == list(wanted), where
+        for key, value in wanted.items():
+            assert_same(found[key], value, f"{where}.{key}", posterior=posterior or key in WITH_POSTERIORS)
+    elif isinstance(wanted, list):
+        assert len(found) == len(wanted), where
+        for at, (one, other) in enumerate(zip(found, wanted, strict=True)):
+            assert_same(one, other, f"{where}[{at}]", posterior=posterior)
+    elif posterior and isinstance(wanted, float):
+        assert found == pytest.approx(wanted, rel=0, abs=POSTERIOR_TOLERANCE + _PRINTED), where
+    else:
+        assert found == wanted, where
+
+
+def test_the_program_is_the_wheel_on_arm64(pi):
+    machine, python, *interpreters, file = json.loads(pi.run(PYTHON, "-c", PROCESSOR).stdout)
+    assert (machine, interpreters) == ("aarch64", [INTERPRETERS[python]])
+    assert file.startswith(ENVIRONMENT)
+
+
+def test_analyze_gives_the_same_segments(pi):
+    wanted = here(*ANALYSIS)
+    assert len(wanted[0]["segments"]) >= 4
+    assert_same(there(pi, *ANALYSIS), wanted)
+
+
+def test_the_monitor_gives_the_same_events(pi):
+    wanted = here(*EVENTS)
+    assert {event["type"] for event in wanted} == {"new", "update", "end"}
+    assert_same(there(pi, *EVENTS), wanted)
+
+
+@pytest.mark.parametrize("name", ["emotion", "gender-emotion"])
+def test_the_models_pass_their_probe(pi, name):
+    assert "ok" in pi.run(f"{ENVIRONMENT}/bin/ser-monitor", "model", "verify", name).stdout
+
+
+def test_unit_tests_pass(pi, tmp_path):
+    checkout = copy_checkout(tmp_path / "checkout")
+    # From elsewhere: in the checkout, its files would be imported and not the wheel's.
+    files = [f"/src/tests/{name}" for name in UNIT_TESTS]
+    options = ["-c", "/src/pyproject.toml", "-p", "no:cacheprovider", "--timeout=1200", "-q"]
+    done = pi.run(
+        *(PYTHON, "-m", "pytest", *options, *files), binds={"/src": checkout}, check=False, PYTHONPATH=TOOLS
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    print(done.stdout.splitlines()[-1])
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 300
+
+
+def test_a_command_that_is_killed_leaves_nothing_mounted(pi, tmp_path):
+    userland = Userland(pi.layers, tmp_path / "killed")
+    words = userland.words(("sh", "-c", "echo inside; exec sleep 600"), {}, {})
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as command:
+        try:
+            assert command.stdout.readline() == "inside\n"
+            assert mounted_below(userland.folder)
+        finally:
+            command.kill()
+        wait_until(lambda: not mounted_below(userland.folder))
+    shutil.rmtree(userland.folder)
+
+
+def mounted_below(folder):
+    """Mounts that any process sees."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/mountinfo"):
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except OSError:  # it has ended meanwhile
+            continue
+        found += [line for line in lines if f" {folder}/" in line]
+    return found
