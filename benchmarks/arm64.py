@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.checkout import ROOT, build_wheel, copy_checkout
@@ -13,7 +12,8 @@ from benchmarks.debian import cache_folder, mirror, one_at_a_time, run
 from benchmarks.userland import Userland, network, registered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 RELEASES = ("bookworm", "trixie")
 """Of Debian, and so of Raspberry Pi OS: Python 3.11 with tflite-runtime, Python 3.13 with ai-edge-litert."""
@@ -24,7 +24,7 @@ DOWNLOADS = "/srv/downloads"
 TOOLS = "/srv/tools"
 """What the unit tests need, apart from what people get."""
 _INCLUDE = "python3,python3-venv,ca-certificates"
-_TEST_PACKAGES = ("pytest", "pytest-timeout", "hypothesis", "jsonschema", "prometheus-client")
+_TEST_PACKAGES = ("pytest", "pytest-timeout", "hypothesis", "jsonschema", "prometheus-client", "cryptography")
 _PIP = f"{ENVIRONMENT}/bin/python -m pip --quiet --disable-pip-version-check --no-cache-dir"
 _INSTALL = f"""
 python3 -m venv {ENVIRONMENT}
@@ -49,27 +49,35 @@ def debian(release: str) -> Path:
 
 def environment(release: str) -> tuple[Path, ...]:
     """The layers of that Debian with all that ser-monitor depends on; made at the first call, in some minutes."""
-    root = debian(release)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    requirements = project["project"]["dependencies"]
+    lowest = (debian(release),)
+    return (*lowest, _layer(f"arm64-{release}-environment", lowest, _INSTALL, project["project"]["dependencies"]))
 
-    def make(partial: Path) -> None:
-        userland = Userland((root,), partial)
-        files, variables = network()
-        for script, words in ((_INSTALL, requirements), (_INSTALL_TOOLS, _TEST_PACKAGES)):
-            userland.run("sh", "-euc", script, "sh", *words, binds=files, **variables)
 
-    parts = (root.name, _INSTALL, *requirements, _INSTALL_TOOLS, *_TEST_PACKAGES)
-    return root, _kept(f"arm64-{release}-environment-{_digest(*parts)}", make) / "written"
+def tools(release: str, layers: tuple[Path, ...]) -> Path:
+    """One more layer, with what the unit tests need; made at the first call, in a minute or two."""
+    return _layer(f"arm64-{release}-tools", layers, _INSTALL_TOOLS, _TEST_PACKAGES)
 
 
 def installed(release: str, folder: Path) -> Userland:
     """That Debian as people have it who installed this checkout's wheel; what is written goes below `folder`."""
     wheel = build_wheel(copy_checkout(folder / "checkout"), folder)
-    userland = Userland(environment(release), folder / "userland")
+    layers = environment(release)
+    userland = Userland((*layers, tools(release, layers)), folder / "userland")
     inside = f"/srv/{wheel.name}"
     userland.run("sh", "-euc", f"{_INSTALL_WHEEL} {inside}", binds={inside: wheel})
     return userland
+
+
+def _layer(name: str, below: tuple[Path, ...], script: str, words: Sequence[str]) -> Path:
+    """What a shell script leaves that is run on the layers below, with the network."""
+
+    def make(partial: Path) -> None:
+        files, variables = network()
+        Userland(below, partial).run("sh", "-euc", script, "sh", *words, binds=files, environment=variables)
+
+    digest = _digest(*(layer.parent.name for layer in below[1:]), below[0].name, script, *words)
+    return _kept(f"{name}-{digest}", make) / "written"
 
 
 def _kept(name: str, make: Callable[[Path], None]) -> Path:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def copy_checkout(folder: Path) -> Path:
     """What a clone would hold, with the changes that are not committed yet."""
     # Under sudo the checkout is somebody else's.
-    git = ["git", "-c", f"safe.directory={ROOT}", "-C", ROOT]
+    git: list[str | Path] = ["git", "-c", f"safe.directory={ROOT}", "-C", ROOT]
     names = run(*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     for name in filter(None, names):
         if (ROOT / name).is_file():  # removed files are still listed

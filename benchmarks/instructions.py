@@ -1,7 +1,8 @@
 """`make bench-arm64`: arm64 instructions that the program takes, and an estimate of what small boards would need.
 
-No board is measured: qemu counts the instructions that the program executes, from its start to its end, on raw audio of
-two lengths. The difference is what audio costs; the rest is the start. Instructions are then divided by an assumed rate.
+No board is measured: qemu counts the instructions that the program executes, from its start to its end, on raw audio
+of two lengths. The difference is what audio costs; the rest is the start. Instructions are then divided by an assumed
+rate.
 """
 
 from __future__ import annotations
@@ -48,8 +49,9 @@ class Board:
 
     def seconds(self, instructions: float) -> tuple[float, float]:
         """The least and the most of a core's time that they take."""
-        low, high = (clock * rate * 1e9 for clock, rate in zip(self.clocks_ghz, self.instructions_per_cycle, strict=True))
-        return instructions / high, instructions / low
+        pairs = zip(self.clocks_ghz, self.instructions_per_cycle, strict=True)
+        lowest, highest = (clock_ghz * rate * 1e9 for clock_ghz, rate in pairs)
+        return instructions / highest, instructions / lowest
 
 
 BOARDS = (

@@ -87,23 +87,25 @@ class Userland:
         return self.folder / "written"
 
     def run(
-        self, *command: str, binds: Mapping[str, Path] | None = None, check: bool = True, **environment: str
+        self,
+        *command: str,
+        binds: Mapping[str, Path] | None = None,
+        environment: Mapping[str, str] | None = None,
+        check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command as root, with the host's files and folders `binds` in it, by their place inside.
 
         Raises:
             AssertionError: it failed, and `check` is set.
         """
-        words = self.words(command, binds or {}, environment)
+        words = self.words(command, binds or {}, environment or {})
         result = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if check and result.returncode != 0:
             said = (result.stdout + result.stderr)[-4000:]
             raise AssertionError(f"{' '.join(command)[:200]}: exit {result.returncode}\n{said}")
         return result
 
-    def words(
-        self, command: tuple[str, ...], binds: Mapping[str, Path], environment: Mapping[str, str]
-    ) -> list[str]:
+    def words(self, command: tuple[str, ...], binds: Mapping[str, Path], environment: Mapping[str, str]) -> list[str]:
         """The whole command line, from this host's `unshare` to `command`."""
         parts = {name: self.folder / name for name in ("root", "written", "work")}
         for part in parts.values():

@@ -53,7 +53,7 @@ print(json.dumps([platform.machine(), ".".join(platform.python_version_tuple()[:
 def there(pi, *arguments):
     """What the program prints in the userland, line by line."""
     program = f"{ENVIRONMENT}/bin/ser-monitor"
-    output = pi.run(program, *arguments, binds={str(CLIP): CLIP}, **SETTINGS).stdout
+    output = pi.run(program, *arguments, binds={str(CLIP): CLIP}, environment=SETTINGS).stdout
     return [json.loads(line) for line in output.splitlines()]
 
 
@@ -109,9 +109,8 @@ def test_unit_tests_pass(pi, tmp_path):
     # From elsewhere: in the checkout, its files would be imported and not the wheel's.
     files = [f"/src/tests/{name}" for name in UNIT_TESTS]
     options = ["-c", "/src/pyproject.toml", "-p", "no:cacheprovider", "--timeout=1200", "-q"]
-    done = pi.run(
-        *(PYTHON, "-m", "pytest", *options, *files), binds={"/src": checkout}, check=False, PYTHONPATH=TOOLS
-    )
+    command = (PYTHON, "-m", "pytest", *options, *files)
+    done = pi.run(*command, binds={"/src": checkout}, environment={"PYTHONPATH": TOOLS}, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     print(done.stdout.splitlines()[-1])
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 300
