@@ -5,6 +5,7 @@ Writes docs/footprint.json and from it docs/footprint.md; the reasons stand in `
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -52,7 +53,7 @@ print(json.dumps({{
     "python": sys.version.split()[0],
     "environment_bytes": on_disk(environment),
     "packages": [
-        {{"name": name, "version": installed[name].version, "needed_by": sorted(by),
+        {{"name": name, "version": installed[name].version, "needed_by": sorted(set(by)),
           "download_bytes": downloaded[name],
           "disk_bytes": on_disk([str(f.locate()) for f in installed[name].files])}}
         for name, by in needed_by.items()
@@ -77,15 +78,17 @@ print(json.dumps([
 """
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Measure every release, write the figures and the page."""
-    if reason := obstacle():
-        sys.stderr.write(f"no arm64 program can be run here: {reason}\n")
-        return 1
-    figures = {release: measure(release) for release in RELEASES}
-    FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(page(figures), encoding="utf-8")
-    print(PAGE.read_text(encoding="utf-8"))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.footprint", description=__doc__)
+    parser.add_argument("--page-only", action="store_true", help="measure nothing: write the page of what was measured")
+    if not parser.parse_args(arguments).page_only:
+        if reason := obstacle():
+            sys.stderr.write(f"no arm64 program can be run here: {reason}\n")
+            return 1
+        measured = {release: measure(release) for release in RELEASES}
+        FIGURES.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(json.loads(FIGURES.read_text(encoding="utf-8"))), encoding="utf-8")
     return 0
 
 
@@ -105,4 +108,4 @@ def measure(release: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -26,6 +26,7 @@ REASONS = {
     "typing-extensions": "wanted by others for newer notations of types",
     "flatbuffers": "wanted by ai-edge-litert",
     "backports-strenum": "wanted by ai-edge-litert",
+    "ml-dtypes": "wanted by ai-edge-litert",
     "protobuf": "wanted by ai-edge-litert",
     "tqdm": "wanted by ai-edge-litert",
     "libportaudio2": "the microphone: what sounddevice calls",
@@ -33,8 +34,6 @@ REASONS = {
     "libasound2t64": "wanted by libportaudio2: ALSA, the kernel's sound",
     "libasound2-data": "wanted by libasound2: ALSA's configuration",
     "libjack-jackd2-0": "wanted by libportaudio2, for a sound server that need not be there",
-    "libdb5.3": "wanted by libjack-jackd2-0",
-    "libdb5.3t64": "wanted by libjack-jackd2-0",
     "libopus0": "wanted by libjack-jackd2-0",
     "libsamplerate0": "wanted by libjack-jackd2-0",
 }

@@ -16,7 +16,8 @@ DEPENDENCIES = sorted({re.match(r"[\w-]+", line)[0] for line in PROJECT["depende
 
 
 def test_the_page_is_that_of_its_figures():
-    assert (ROOT / "docs/footprint.md").read_text(encoding="utf-8") == page(FIGURES), "write it anew: make footprint"
+    shown = (ROOT / "docs/footprint.md").read_text(encoding="utf-8")
+    assert shown == page(FIGURES), "write it anew: python -m benchmarks.footprint --page-only"
 
 
 @pytest.mark.parametrize("name", DEPENDENCIES)

@@ -31,7 +31,7 @@ INTERPRETERS = {"3.11": "tflite-runtime", "3.13": "ai-edge-litert"}
 UNIT_TESTS = (
     *("pipeline", "sinks", "contracts/test_registries.py", "mqtt/test_outgoing.py"),
     *("sources/test_resample.py", "sources/test_rawpcm.py", "sources/test_audiofile.py"),
-    *("test_golden.py", "test_demo_clip.py", "test_model.py", "test_shipped_model.py", "test_config.py"),
+    *("test_golden.py", "test_demo_clip.py", "test_model.py", "test_config.py"),
     *("test_clock.py", "test_losses.py", "test_outbox.py", "test_ring.py", "test_limits.py"),
 )
 CLIP = ROOT / "monitor/demo/demo.flac"
