@@ -1,10 +1,11 @@
 """The wheel on the instruction set of a Raspberry Pi gives what it gives here.
 
 Run there: the tests of what computes and of what is read and written. Left out: what needs a sound server, a broker,
-systemd, corpora or TensorFlow (`live`, `mqtt` but for its queue, `systemd`, `trainer`, `shipped_model`), none of which is ours and none
-of which depends on the processor; what starts the program dozens of times, each start of which takes seconds under
-qemu (`cli`, `modeltrial`, `poor_surroundings`, `fuzz`) and what takes minutes there (`TAKE_MINUTES`); what measures time, which qemu does not keep (`overload`,
-`stopped_reader`, `command`, `microphone`); and what reads the checkout and not the program (`docs`, `readme`, `units`).
+systemd, corpora or TensorFlow (`live`, `mqtt` but for its queue, `systemd`, `trainer`, `shipped_model`), none of which
+is ours and none of which depends on the processor; what starts the program dozens of times, each start of which takes
+seconds under qemu (`cli`, `modeltrial`, `poor_surroundings`, `fuzz`), and what takes minutes there (`TAKE_MINUTES`);
+what measures time, which qemu does not keep (`overload`, `stopped_reader`, `command`, `microphone`); and what reads the
+checkout and not the program (`docs`, `readme`, `units`).
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def test_the_models_pass_their_probe(pi, name):
 
 
 def test_the_interpreter_leaves_arithmetic_as_it_was(pi):
-    """tflite-runtime's arm64 wheel has subnormal numbers flushed to zero: 0 counted as above 0, and numpy complained."""
+    """tflite-runtime's arm64 wheel has subnormal numbers flushed to zero: 0 counted as above 0, and numpy warned."""
     done = pi.run(PYTHON, "-c", ARITHMETIC)
     assert (done.stdout.split(), done.stderr) == (["True", "True"], "")
     resampled = f"head -c 88200 /dev/zero | {ENVIRONMENT}/bin/ser-monitor --input - --rate 44100 --format json"
