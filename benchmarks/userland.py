@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 QEMU = Path("/usr/bin/qemu-aarch64-static")
 QEMU_FORMAT = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
 PROCESSOR = "cortex-a72"
-"""That of a Raspberry Pi 4: nothing runs here that it, or the Cortex-A53 of a Zero 2 W, could not execute."""
+"""That of a Raspberry Pi 4: nothing runs here that it, or the Cortex-A53 of a Zero 2 W, could not execute.
+
+Without a name qemu takes one with every extension. On its scalable vectors (SVE), which no Pi has, matrix products of
+numpy 2.5 come out wrong under qemu 7.2; the model's probe notices, and refuses."""
 REGISTER = f"""
 set -eu
 formats=/proc/sys/fs/binfmt_misc
