@@ -6,6 +6,10 @@
 # make test-long           the long forms of the tests: outages of minutes, endurance of hours
 # make fuzz                each reader of what comes from outside, ten minutes each; FUZZ='card --minutes 1'
 # make test-systemd        the service under a real systemd, in a container; as root
+# make test-arm64          the wheel in a Raspberry Pi's userland, under qemu; as root
+# make bench-arm64         instructions there, and an estimate of what a Pi needs; as root
+# make footprint           what it brings onto a fresh Pi, and docs/footprint.md of it; as root
+# make bench-many          how many microphones one machine carries; BENCH=--quick a minute, BENCH=--write the page
 # make schemas             write docs/schemas again
 # PYTHON=python3.12 make run   another Python (3.11 or newer); VENV=... another folder
 
@@ -19,12 +23,14 @@ RUN_PACKAGES := libportaudio2
 BENCH_PACKAGES := $(RUN_PACKAGES) libasound2-plugins pulseaudio pulseaudio-utils mosquitto
 TEST_PACKAGES := $(BENCH_PACKAGES) faketime strace
 SYSTEMD_PACKAGES := systemd-container debootstrap
+ARM64_PACKAGES := qemu-user-static debootstrap
 # Where a whole run is wanted anyway, the service is tested too.
 ifeq ($(CI),true)
 TEST_PACKAGES += $(SYSTEMD_PACKAGES)
 endif
 
-.PHONY: run test test-long test-systemd fuzz lint format bench bench-write bench-features bench-many demo-clip golden terminal-picture schemas clean
+.PHONY: run test test-long test-systemd test-arm64 fuzz lint format bench bench-write bench-features bench-many bench-arm64 footprint
+.PHONY: demo-clip golden terminal-picture schemas clean
 .PHONY: install uninstall install-user uninstall-user
 
 run: $(VENV)/.run
@@ -44,6 +50,10 @@ test-long: $(VENV)/.test
 test-systemd: $(VENV)/.test
 	@sh .ci/debian-packages $(SYSTEMD_PACKAGES)
 	SER_TEST_SYSTEMD=1 $(BIN)/python -m pytest -m systemd $(PYTEST)
+
+test-arm64: $(VENV)/.test
+	@sh .ci/debian-packages $(ARM64_PACKAGES)
+	SER_TEST_ARM64=1 $(BIN)/python -m pytest -m arm64 $(PYTEST)
 
 fuzz: $(VENV)/.fuzz
 	$(BIN)/python -m tests.fuzz $(FUZZ)
@@ -69,9 +79,8 @@ bench-write: bench
 bench-features: $(VENV)/.train
 	$(BIN)/python -m benchmarks.features
 
-bench-many: $(VENV)/.run
-	@sh .ci/debian-packages mosquitto
-	$(BIN)/python -m benchmarks.many $(BENCH)
+.PHONY: run test test-long test-systemd test-arm64 fuzz lint format bench bench-write bench-features bench-many bench-arm64 footprint
+.PHONY: demo-clip golden terminal-picture schemas clean
 
 demo-clip: $(VENV)/.run
 	$(BIN)/python monitor/demo/make_clip.py

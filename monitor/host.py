@@ -10,14 +10,20 @@ import socket
 import sys
 import time
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TIME_ERROR = 5
 """adjtimex(2) returns TIME_ERROR while the clock is not synchronised."""
 _M_ARENA_MAX = -8
 """Of glibc's mallopt(3)."""
+_FENV_BYTES = 256
+"""More than glibc's fenv_t has anywhere."""
 _TIMESYNC = Path("/run/systemd/timesync")
 """Where systemd-timesyncd says that it has set the clock."""
 _MACHINE_ID_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
@@ -118,6 +124,26 @@ def _never_unload(path: str) -> None:
     # One that was unloaded in the meantime is none of ours, and is not loaded again for this.
     with suppress(OSError):
         ctypes.CDLL(path, mode=os.RTLD_NOW | os.RTLD_NOLOAD | os.RTLD_NODELETE)
+
+
+@contextmanager
+def floating_point_as_it_was() -> Iterator[None]:
+    """Take back what happens to this thread's rounding and subnormal numbers inside. Linux with glibc only.
+
+    A library that was compiled with -ffast-math has the processor flush subnormal numbers to zero once it is loaded, in
+    this thread and all that it starts: 0 then counts as above 0 where a bound is the smallest number above it.
+    """
+    try:
+        libm = ctypes.CDLL("libm.so.6")
+    except OSError:
+        yield
+        return
+    state = ctypes.create_string_buffer(_FENV_BYTES)
+    libm.fegetenv(state)
+    try:
+        yield
+    finally:
+        libm.fesetenv(state)
 
 
 def elapsed_s() -> float:

@@ -15,6 +15,7 @@ import numpy as np
 
 from monitor.card import probe_signal, read_model_file
 from monitor.errors import MissingDependencyError, ModelError, quoted
+from monitor.host import floating_point_as_it_was
 from monitor.pipeline.classifier import Answer
 from monitor.pipeline.frames import features_of
 from monitor.pipeline.windows import WindowRule
@@ -180,7 +181,9 @@ def _interpreter_class(name: str | None) -> Any:
     failure: ImportError | None = None
     for module in (name,) if name else INTERPRETERS:
         try:
-            return import_module(module).Interpreter
+            # tflite-runtime's wheel for arm64 has subnormal numbers flushed to zero.
+            with floating_point_as_it_was():
+                return import_module(module).Interpreter
         except ImportError as error:
             failure = failure or error
     package = "tflite-runtime" if sys.platform == "linux" and sys.version_info < (3, 12) else "ai-edge-litert"

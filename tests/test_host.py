@@ -1,5 +1,6 @@
 """What the operating system is asked for, where it does not answer as usual."""
 
+import platform
 import subprocess
 import sys
 import uuid
@@ -7,6 +8,10 @@ import uuid
 import pytest
 
 from monitor import host
+
+SUBNORMAL = 5e-324
+FLUSHING = {"x86_64": (28, 0x8040), "aarch64": (0, 1 << 24)}
+"""Where glibc's fenv_t holds what flushes subnormal numbers to zero: the byte, and bits of the word there."""
 
 ID = "3d1219c7c4c5404aaa1f6d2a48adfda4"
 ADDRESS = 0x02_42_AC_11_00_02
@@ -92,3 +97,27 @@ print(tight_limits())
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     files, addresses = "it may open 10 files (LimitNOFILE)", "it may use 2000 MB of addresses (LimitAS)"
     assert done.stdout.splitlines() == ["", files, f"{addresses} and {files}"]
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.machine() not in FLUSHING, reason="not known how to flush here")
+def test_what_a_library_does_to_floating_point_is_taken_back():
+    """In a process of its own, whose arithmetic is spoilt if it fails."""
+    at, bits = FLUSHING[platform.machine()]
+    script = f"""
+import ctypes
+from monitor import host
+def flush():
+    libm, state = ctypes.CDLL("libm.so.6"), ctypes.create_string_buffer(256)
+    libm.fegetenv(state)
+    word = int.from_bytes(state.raw[{at}:{at + 4}], "little") | {bits}
+    state[{at}:{at + 4}] = word.to_bytes(4, "little")
+    libm.fesetenv(state)
+def holds():
+    return {SUBNORMAL!r} * float("1.0") > 0.0
+with host.floating_point_as_it_was():
+    flush()
+    inside = holds()
+print(inside, holds())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

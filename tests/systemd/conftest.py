@@ -9,6 +9,8 @@ import nspawn
 import pytest
 from service import Broker, Service
 
+from benchmarks.checkout import copy_checkout
+
 _PIP = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
 CHECKOUT = "/src"
 
@@ -35,7 +37,7 @@ def machine(tmp_path_factory):
         pytest.skip(f"no container can be booted: {reason}")
     root = nspawn.root_folder()
     folder = tmp_path_factory.mktemp("systemd")
-    checkout = nspawn.copy_checkout(folder / "checkout")
+    checkout = copy_checkout(folder / "checkout")
     booted = nspawn.Machine(root, {CHECKOUT: checkout, "/wheels": nspawn.wheels(root)}, folder / "console.log")
     yield booted
     booted.stop()

@@ -7,7 +7,6 @@ What a run writes lies in an overlay in memory and goes with it, so that runs ne
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -15,10 +14,11 @@ import subprocess
 import sys
 import time
 import tomllib
-from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from benchmarks.checkout import ROOT
+from benchmarks.debian import cache_folder, mirror, one_at_a_time, os_release, run
+
 _PACKAGES = (
     *("systemd", "systemd-sysv", "libpam-systemd", "dbus", "dbus-user-session", "procps", "make", "openssl"),
     *("python3", "python3-venv", "libportaudio2", "libasound2-plugins", "pulseaudio", "pulseaudio-utils"),
@@ -33,7 +33,7 @@ def obstacle() -> str | None:
     """Why no container can be booted here; None where one can."""
     if os.geteuid() != 0:
         return "needs root"
-    if _os_release().get("ID") != "debian":
+    if os_release().get("ID") != "debian":
         return "needs a Debian, to make a small one of the same release"
     missing = [name for name in ("systemd-nspawn", "nsenter", "git") if shutil.which(name) is None]
     if not _root_folder().is_dir() and shutil.which("debootstrap") is None:
@@ -44,12 +44,12 @@ def obstacle() -> str | None:
 def root_folder() -> Path:
     """A Debian with what the service and its witnesses need; made at the first call, in about a minute."""
     folder = _root_folder()
-    with _one_at_a_time(folder):
+    with one_at_a_time(folder):
         if not folder.is_dir():
             partial = folder.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
             include = f"--include={','.join(_PACKAGES)}"
-            _run("debootstrap", "--variant=minbase", include, _codename(), str(partial), _mirror())
+            run("debootstrap", "--variant=minbase", include, _codename(), str(partial), mirror())
             (partial / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n", encoding="ascii")
             for archive in (partial / "var/cache/apt/archives").glob("*.deb"):
                 archive.unlink()
@@ -64,25 +64,13 @@ def wheels(root: Path) -> Path:
     requirements = [*project["build-system"]["requires"], *project["project"]["dependencies"], *extra]
     python = _python_as_in(root)
     digest = hashlib.sha256("\n".join([python, *requirements]).encode()).hexdigest()[:12]
-    folder = _cache() / f"wheels-{digest}"
-    with _one_at_a_time(folder):
+    folder = cache_folder() / f"wheels-{digest}"
+    with one_at_a_time(folder):
         if not folder.is_dir():
             partial = folder.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            _run(python, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(partial), *requirements)
+            run(python, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(partial), *requirements)
             partial.rename(folder)
-    return folder
-
-
-def copy_checkout(folder: Path) -> Path:
-    """What a clone would hold, with the changes that are not committed yet."""
-    # Under sudo the checkout is somebody else's.
-    git = ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT)]
-    names = _run(*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
-    for name in filter(None, names):
-        if (ROOT / name).is_file():  # removed files are still listed
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
     return folder
 
 
@@ -175,32 +163,13 @@ def _assignments(environment: dict[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in {"PATH": path, "HOME": "/root", **environment}.items()]
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ser-monitor"
-
-
 def _root_folder() -> Path:
     digest = hashlib.sha256(" ".join(_PACKAGES).encode()).hexdigest()[:12]
-    return _cache() / f"{_codename()}-{digest}"
-
-
-def _os_release() -> dict[str, str]:
-    lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
-    return {key: value.strip('"') for key, _, value in (line.partition("=") for line in lines)}
+    return cache_folder() / f"{_codename()}-{digest}"
 
 
 def _codename() -> str:
-    return os.environ.get("SER_TEST_DEBIAN") or _os_release().get("VERSION_CODENAME", "")
-
-
-def _mirror() -> str:
-    """Where this host gets the packages of its release."""
-    form = "$(CODENAME) $(COMPONENT) $(REPO_URI)"
-    for line in _run("apt-get", "indextargets", "--format", form, "Created-By: Packages").splitlines():
-        codename, component, uri = line.split(maxsplit=2)
-        if (codename, component) == (_os_release().get("VERSION_CODENAME"), "main"):
-            return uri
-    raise AssertionError("apt has no source for main of this release")
+    return os.environ.get("SER_TEST_DEBIAN") or os_release().get("VERSION_CODENAME", "")
 
 
 def _python_as_in(root: Path) -> str:
@@ -211,19 +180,3 @@ def _python_as_in(root: Path) -> str:
     python = shutil.which(name)
     assert python is not None, f"found Python {sys.version.split()[0]}, wanted {name} for the wheels"
     return python
-
-
-@contextmanager
-def _one_at_a_time(folder: Path):
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _run(*command: str) -> str:
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        tail = "\n".join((result.stdout + result.stderr).splitlines()[-20:])
-        raise AssertionError(f"{' '.join(command[:3])}: exit {result.returncode}\n{tail}")
-    return result.stdout
