@@ -1,7 +1,8 @@
 """Analysis windows: which stretches of the stream are classified, and their features.
 
 Windows lie on a grid of one hop that starts with the stream, not with the speech: where exactly the gate opens, which
-depends a little on loudness, then moves no window. A window is due when enough of it is voiced. A last one closes the
+depends a little on loudness, then moves no window. Each ends with the VAD frame in which its point of the grid lies: cut
+at the point itself, it would be up to 20 ms old when that frame is complete. A window is due when enough of it is voiced. A last one closes the
 speech, so that a short word is heard too. What lies before the stream's start is digital silence.
 """
 
@@ -80,11 +81,10 @@ class Windows:
         """The window that became due by sample `end`, or None. At most one a call: call it each VAD frame."""
         if end < self._next_due:
             return None
-        window_end = self._next_due
         self._next_due += self.hop_samples
         window = None
         if self._last_voiced_end > self._last_end:
-            window = self._cut(window_end, self._rule.min_speech_s)
+            window = self._cut(end, self._rule.min_speech_s)
         if window is None:
             # Barks or knocks can hold the gate open for hours without ever filling a window.
             self._pass_over()

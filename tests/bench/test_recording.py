@@ -61,7 +61,7 @@ def test_its_windows_are_those_that_the_pipeline_classifies(recording):
     assert len(recording.window_ends) == counting.n_answers > 30
     assert np.all(np.diff(recording.window_ends) > 0)
     in_speech = [int(end // RATE_HZ // 10) % 2 == 0 for end in recording.window_ends]
-    assert sum(in_speech) >= len(in_speech) - 2, "only the last window of a stretch may end in the room"
+    assert sum(in_speech) >= len(in_speech) - 3, "only the last window of a stretch may end in the room"
 
 
 def test_nothing_is_classified_in_the_room(recording):
