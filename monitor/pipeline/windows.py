@@ -1,9 +1,10 @@
 """Analysis windows: which stretches of the stream are classified, and their features.
 
 Windows lie on a grid of one hop that starts with the stream, not with the speech: where exactly the gate opens, which
-depends a little on loudness, then moves no window. Each ends with the VAD frame in which its point of the grid lies: cut
-at the point itself, it would be up to 20 ms old when that frame is complete. A window is due when enough of it is voiced. A last one closes the
-speech, so that a short word is heard too. What lies before the stream's start is digital silence.
+depends a little on loudness, then moves no window. Each ends with the VAD frame in which its point of the grid lies:
+cut at the point itself, it would be up to 20 ms old when that frame is complete. A window is due when enough of it is
+voiced. A last one closes the speech, so that a short word is heard too. What lies before the stream's start is digital
+silence.
 """
 
 from __future__ import annotations
