@@ -17,7 +17,11 @@ SINKS = {
 
 
 class Sink(Protocol):
-    """Takes reports one at a time, always from the same thread."""
+    """Takes reports one at a time, always from the same thread.
+
+    One that has no use for levels may say so by an attribute `wants_levels`, False: they come eight times a second, and
+    its thread then sleeps through silence.
+    """
 
     name: str
     events_only: bool

@@ -6,7 +6,6 @@ import logging
 import os
 import queue
 import threading
-import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
@@ -81,7 +80,7 @@ class RawPcm:
             BadAudioError: the stream starts with the header of an audio file.
             NoInputError: the stream cannot be read, or ends before its first sample.
         """
-        parts = (_reader(self._stream, self._fd), self._reads, self._reading)
+        parts = (_reader(self._stream, self._fd), self._reads, self._reading, self._stopped)
         threading.Thread(target=_read_all, args=parts, name="stdin", daemon=True).start()
         pending = self._first_bytes()
         while pending and not self._stopped.is_set():
@@ -153,7 +152,9 @@ def _reader(stream: BinaryIO, fd: int | None) -> Callable[[int], bytes]:
     return stream.read if fd is None else partial(os.read, fd)
 
 
-def _read_all(read: Callable[[int], bytes], reads: queue.Queue[bytes | Exception], reading: BlockReading) -> None:
+def _read_all(
+    read: Callable[[int], bytes], reads: queue.Queue[bytes | Exception], reading: BlockReading, stopped: threading.Event
+) -> None:
     """Read until the stream ends; an empty piece says so. Runs on the reading thread.
 
     It knows nothing of the source: a thread left behind in a read would keep the resampler, whose library complains
@@ -167,7 +168,7 @@ def _read_all(read: Callable[[int], bytes], reads: queue.Queue[bytes | Exception
                 reads.put(block)
                 block = b""
             else:
-                time.sleep(reading.rest_s)
+                stopped.wait(reading.rest_s)
         if block:
             reads.put(block)
         reads.put(b"")
