@@ -17,6 +17,7 @@ GROUP = "live: pipe to MQTT"
 THREADS = "live, by thread"
 TOPICS = f"ser-monitor/{NODE}/#"
 _INPUT = ("--input", "-")
+_SAMPLE_BYTES = 2
 
 
 def measure(recording: Recording) -> list[Measurement]:
@@ -34,6 +35,7 @@ def _start(port: int, n_rounds: int) -> list[Measurement]:
     for _ in range(n_rounds):
         with Subscriber(port, TOPICS) as subscriber, program(_INPUT, broker_settings(port)) as started:
             heard = subscriber.wait_for("/status")
+            started.pipe.write(bytes(_SAMPLE_BYTES))  # a pipe that brings nothing at all is an error
             ready_s.append(started.ready_s - started.started_s)
             status_s.append(heard.at_s - started.started_s)
     return [
