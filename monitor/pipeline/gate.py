@@ -71,7 +71,7 @@ class GateTimes:
 
 
 class Level(NamedTuple):
-    """Power of a stretch of audio. A tuple, as there is one for every VAD frame: made in a third of the time."""
+    """Power of a stretch of audio. A tuple, as there is one for every VAD frame: made in less than half of the time."""
 
     mean_square: float
     """0-1, relative to full scale."""

@@ -19,7 +19,7 @@ SOURCES = {
 BLOCK_S = 0.1
 """Length of the blocks that recordings deliver."""
 ANALYSIS_BLOCK_S = 1.0
-"""And where nobody waits for what is in them: half the work of reading and resampling."""
+"""And where nobody waits for what is in them: read in a quarter of the time."""
 LIVE_BLOCK_S = 0.03
 """Length of those of live audio: one VAD frame, since a window can wait for the rest of its last block."""
 LONGEST_BLOCK_S = 0.27
