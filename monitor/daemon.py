@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 STOP_TIMEOUT_S = 2.0
 """For the worker, and again for each sink: together below the 5 s in which a stop must end."""
 _SETTLE_LOOK_S = 0.005
-_LOOK_S = 0.5
+_LOOK_S = 1.0
 _JOIN_LOOK_S = 0.1
 """How soon a signal is noticed at the end: joining a thread is not ended by one."""
 
@@ -235,7 +235,7 @@ class Daemon:
         self._wakeup.set()
 
     def _look(self) -> None:
-        """Twice a second, in the main thread."""
+        """Once a second, in the main thread."""
         hearing = self._hearing
         p95_ms = hearing.timing.p95_ms() if hearing.timing is not None else None
         status = self._watch.look(

@@ -1,4 +1,4 @@
-"""Looks after a running monitor twice a second: takes its status, tells systemd, and finds out what is stuck."""
+"""Looks after a running monitor once a second: takes its status, tells systemd, and finds out what is stuck."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from monitor.sources import Source
 
 STATUS_EVERY_S = 30.0
-_LOOK_EVERY_S = 0.5
+_LOOK_EVERY_S = 0.9
 _PINGS_PER_WATCHDOG = 4
-_HANGING_LOOKS = 8
+_HANGING_LOOKS = 4
 """In a row: after a suspend or a SIGSTOP all threads seem to hang, until they come round."""
 
 
@@ -33,7 +33,7 @@ class Watch:
         self._looked_s = self._pinged_s = self._said_s = float("-inf")
         self._said: StatusTaken | None = None
         self.status: StatusTaken | None = None
-        """As of the last look, half a second ago at most while the main thread comes round; None before the first."""
+        """As of the last look, a second ago at most while the main thread comes round; None before the first."""
         self._hangs_since_s: float | None = None
         self._hanging_outputs: list[str] = []
         self._n_hanging_looks = 0

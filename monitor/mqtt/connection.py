@@ -39,7 +39,7 @@ _DISCONNECT_WITH_WILL = 0x04
 """Reason code of MQTT 5, section 3.14.2.1."""
 _UNSPECIFIED = 0x80
 """What paho calls an end for which it has no other reason: it was not the keep-alive."""
-_TURN_S = 0.5
+_TURN_S = 1.0
 _CONNECT_S = 5
 """For the TCP connection, and again for TLS."""
 _GREETING_S = 10.0
