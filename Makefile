@@ -79,8 +79,17 @@ bench-write: bench
 bench-features: $(VENV)/.train
 	$(BIN)/python -m benchmarks.features
 
-.PHONY: run test test-long test-systemd test-arm64 fuzz lint format bench bench-write bench-features bench-many bench-arm64 footprint
-.PHONY: demo-clip golden terminal-picture schemas clean
+bench-many: $(VENV)/.bench
+	@sh .ci/debian-packages $(BENCH_PACKAGES)
+	$(BIN)/python -m benchmarks.many $(BENCH)
+
+bench-arm64: $(VENV)/.run
+	@sh .ci/debian-packages $(ARM64_PACKAGES) qemu-user gcc libc6-dev
+	$(BIN)/python -m benchmarks.instructions
+
+footprint: $(VENV)/.run
+	@sh .ci/debian-packages $(ARM64_PACKAGES)
+	$(BIN)/python -m benchmarks.footprint
 
 demo-clip: $(VENV)/.run
 	$(BIN)/python monitor/demo/make_clip.py

@@ -9,8 +9,6 @@ REASONS = {
     "tflite-runtime": "runs the model (Python 3.11)",
     "ai-edge-litert": "runs the model (Python 3.12 and newer)",
     "numpy": "samples, features, posteriors",
-    "scipy": "imported by python_speech_features, which uses one function of it; nothing of ours does",
-    "python_speech_features": "the mel filterbank and the lifter of the features that the models were trained on",
     "webrtcvad-wheels": "tells frames with voice from frames without",
     "sounddevice": "the microphone, through PortAudio; not loaded for files and pipes",
     "soundfile": "reads recordings, with libsndfile inside; loaded for files only",
