@@ -30,6 +30,8 @@ NODE = {
     "SER_MONITOR__NODE": "golden",
     # By default all of the clip's synthetic voice is uncertain: nothing would be named, and nothing change.
     "SER_MONITOR__DECISION__MIN_CONFIDENCE": "0.4",
+    # And its sentences are over before the label may change.
+    "SER_MONITOR__DECISION__MIN_DWELL_S": "0.5",
     "PATH": "/usr/bin:/bin",
     "HOME": "/nonexistent",
 }

@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("SER_DATA") or ROOT.parent / "shared" / "data")
 JUDGED = ROOT / "models" / HELD_OUT / "emotion.tflite"
 NETWORK = JUDGED.with_suffix(".keras")
-MIN_RAVDESS_UAR = 0.65
-MAX_LEVEL_SPREAD_POINTS = 1.0
+MIN_RAVDESS_UAR = 0.70
+MAX_LEVEL_LOSS_POINTS = 1.0
+MAX_LEVEL_CHANGED = 0.08
 MIN_PARITY = 0.99
 
 pytestmark = [
@@ -39,12 +40,17 @@ def test_ravdess_test_speakers_are_recognised(result):
 
 
 def test_level_does_not_matter(result):
-    ravdess = result["corpora"]["RAVDESS"]
-    assert set(ravdess["levels"]) == {ORIGINAL, *map(str, LEVELS_DBFS)}
-    as_recorded = ravdess["levels"][ORIGINAL]["uar"]
+    """Over all speakers: of one corpus' few clips some change at another level, and whether for the worse is luck."""
+    recall = {level: 100 * figures["uar"] for level, figures in result["all"]["levels"].items()}
+    assert set(recall) == {ORIGINAL, *map(str, LEVELS_DBFS)}
     for level in LEVELS_DBFS:
-        assert 100 * abs(ravdess["levels"][str(level)]["uar"] - as_recorded) <= MAX_LEVEL_SPREAD_POINTS, level
-    assert ravdess["level_spread_points"] <= MAX_LEVEL_SPREAD_POINTS
+        assert recall[ORIGINAL] - recall[str(level)] <= MAX_LEVEL_LOSS_POINTS, level
+
+
+def test_another_level_changes_few_answers(result):
+    for corpus, figures in result["corpora"].items():
+        changed = {level: figures["levels"][str(level)]["changed"] for level in LEVELS_DBFS}
+        assert max(changed.values()) <= MAX_LEVEL_CHANGED, (corpus, changed)
 
 
 @pytest.mark.parametrize("name", SHIPPED_MODELS)
