@@ -1,6 +1,7 @@
 """`make bench`: what it costs, beside what people would use instead; `make bench-write` puts it into docs/ too.
 
-One table; with `--write DIR` also one picture, DIR/pictures/bench.png, and one JSON, DIR/bench.json.
+One table; with `--write DIR` also one picture, DIR/pictures/bench.png, one JSON, DIR/bench.json, and the table on the
+page DIR/performance.md, where there is one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.groups import GROUPS, measure_all
+from benchmarks.page import PAGE, with_figures
 from benchmarks.recording import Recording
 from benchmarks.results import Results
 from benchmarks.table import table
@@ -28,12 +30,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def write(results: Results, folder: Path) -> None:
-    """Picture and JSON."""
+    """Picture, JSON and page."""
     from benchmarks.picture import draw  # noqa: PLC0415 - only who writes needs matplotlib
 
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     (folder / "bench.json").write_bytes(results.to_json())
     draw(results, folder / "pictures" / "bench.png")
+    page = folder / PAGE.name
+    if page.is_file():
+        page.write_text(with_figures(page.read_text(encoding="utf-8"), results), encoding="utf-8")
 
 
 def _measure(options: argparse.Namespace) -> tuple[Results, bool]:
@@ -51,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a minute of audio, two rounds, nothing of ten hours")
     parser.add_argument("--only", action="append", choices=list(GROUPS), help="measure this group; may be repeated")
-    parser.add_argument("--write", type=Path, metavar="DIR", help="write DIR/bench.json and DIR/pictures/bench.png")
+    parser.add_argument("--write", type=Path, metavar="DIR", help="write picture, JSON and page into DIR")
     parser.add_argument("--draw", type=Path, metavar="JSON", help="measure nothing: show, and draw, what JSON holds")
     return parser
 

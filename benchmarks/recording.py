@@ -14,6 +14,7 @@ from monitor.model import EmotionModel, shipped_model
 from monitor.pipeline import GateRule, Pipeline
 from monitor.pipeline.gate import VAD_FRAME_MS, Gate, GateTimes, Level, WebrtcDetector
 from monitor.records import AudioBlock, SpeechEnded, SpeechStarted
+from monitor.sources import LONGEST_SPEAKING_BLOCK_S
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,8 +26,8 @@ DURATION_S = 600
 STRETCH_S = 60
 """Speech and room take turns of this length, speech first."""
 N_ROUNDS = 7
-BLOCK_S = 0.1
-"""Audio is given in blocks of this length where nothing else is said."""
+BLOCK_S = LONGEST_SPEAKING_BLOCK_S
+"""Audio is given to a pipeline in blocks as long as the program's own."""
 _ROOM_DBFS = -70.0
 _MS_PER_S = 1000
 _FULL_SCALE = 32768

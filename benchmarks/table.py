@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from benchmarks.measurement import Measurement
     from benchmarks.results import Results
 
-_HEADINGS = ("", "median", "smallest .. largest", "unit", "times ours", "target", "")
+HEADINGS = ("", "median", "smallest .. largest", "unit", "times ours", "target", "")
 _RIGHT = (1, 4)
 """Columns of numbers."""
 _DIGITS = 3
@@ -20,11 +20,11 @@ def table(results: Results) -> str:
     """Everything, group by group; what was not measured says why."""
     rows: list[tuple[str, ...]] = []
     for group, measurements in results.groups.items():
-        rows.append((group, *[""] * (len(_HEADINGS) - 1)))
+        rows.append((group, *[""] * (len(HEADINGS) - 1)))
         rows += [row(results, one) for one in measurements]
     measured = [row for row in rows if not row[-1].startswith("not measured")]
-    widths = [max(len(cells[n]) for cells in (_HEADINGS, *measured)) for n in range(len(_HEADINGS))]
-    lines = [_line(cells, widths) for cells in (_HEADINGS, *rows)]
+    widths = [max(len(cells[n]) for cells in (HEADINGS, *measured)) for n in range(len(HEADINGS))]
+    lines = [_line(cells, widths) for cells in (HEADINGS, *rows)]
     return "\n".join([results.machine, results.recording, "", *lines])
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.many.course import carried, first_late
 from benchmarks.many.scene import LOADS
+from benchmarks.marked import with_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,11 +41,7 @@ def put(page: Path, text: str) -> None:
     Raises:
         ValueError: the page has no marks.
     """
-    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page}: found no '{BEGIN}' and '{END}', wanted a place for the figures")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+    page.write_text(with_part(page.read_text(encoding="utf-8"), BEGIN, END, text), encoding="utf-8")
 
 
 def _row(step: StepFigures) -> str:

@@ -128,7 +128,7 @@ class Gate:
     @property
     def is_open(self) -> bool:
         """Whether speech is under way, pauses shorter than the hangover included."""
-        return self.state in (GateState.SPEECH, GateState.HANGOVER)
+        return self.state is GateState.SPEECH or self.state is GateState.HANGOVER
 
     def is_voiced(self, frame: NDArray[np.int16], level: Level) -> bool:
         """The detector's vote, and the floors. Detector and background see every frame: they have a memory."""

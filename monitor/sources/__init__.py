@@ -25,6 +25,9 @@ LIVE_BLOCK_S = 0.03
 LONGEST_BLOCK_S = 0.51
 """And of those that end with what is due next, see `Rhythm`: each block costs as much as its wake-ups do. A segment
 lasts longer before anything of it is due; that somebody speaks is known so much later, and nothing else."""
+LONGEST_SPEAKING_BLOCK_S = 0.27
+"""The same while somebody speaks: the block under way when they fall silent, and the next one, which is begun by then,
+are over before the gate closes half a second later. Longer ones would keep the `end` waiting."""
 MUTED_GAP = "muted"
 """Cause of a gap: nobody was to listen. Sources give it to muted time alone: every other gap counts as lost."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.host import elapsed_s
-from monitor.sources import LIVE_BLOCK_S, LONGEST_BLOCK_S
+from monitor.sources import LIVE_BLOCK_S, LONGEST_BLOCK_S, LONGEST_SPEAKING_BLOCK_S
 
 if TYPE_CHECKING:
     from monitor.records import Rhythm
@@ -26,7 +26,8 @@ def block_s(rhythm: Rhythm | None, position: int, rate_hz: int, *, exact: bool) 
     """
     if rhythm is None or (rhythm.speaking and not exact):
         return LIVE_BLOCK_S
-    return (rhythm.block_end(position, round(LONGEST_BLOCK_S * rate_hz)) - position) / rate_hz
+    longest_s = LONGEST_SPEAKING_BLOCK_S if rhythm.speaking else LONGEST_BLOCK_S
+    return (rhythm.block_end(position, round(longest_s * rate_hz)) - position) / rate_hz
 
 
 class BlockReading:

@@ -42,7 +42,7 @@ DEVICE_GAP = "device"
 """Cause of a gap: the device, the sound server or PortAudio brought no audio."""
 _LOOK_S = 0.1
 """How often the worker looks after the capture before anything comes."""
-_FLOWING_LOOK_S = 0.3
+_FLOWING_LOOK_S = 0.6
 """And while audio flows: a little longer than blocks are, which else would be two turns each."""
 _FIRST_BLOCK_S = 5.0
 """Opening and the first block may take so long: PulseAudio needs 2 s."""

@@ -2,8 +2,9 @@
 
 import pytest
 
+from monitor.pipeline import GateRule
 from monitor.records import Rhythm
-from monitor.sources import LIVE_BLOCK_S, LONGEST_BLOCK_S, blockreading
+from monitor.sources import LIVE_BLOCK_S, LONGEST_BLOCK_S, LONGEST_SPEAKING_BLOCK_S, blockreading
 from monitor.sources.blockreading import BlockReading
 
 RATE_HZ = 16_000
@@ -66,14 +67,20 @@ def test_a_reader_that_is_late_catches_up_without_sleep(now):
     assert reading.rest_s == 0
 
 
-def test_another_rhythm_holds_from_the_next_block_on(now):
+@pytest.mark.parametrize(("speaking", "longest_s"), [(True, LONGEST_SPEAKING_BLOCK_S), (False, LONGEST_BLOCK_S)])
+def test_another_rhythm_holds_from_the_next_block_on(now, speaking, longest_s):
     reading = live(now)
     assert reading.wanted_bytes() == BLOCK
-    reading.rhythm = Rhythm(0, 8_000, 480, speaking=True)
+    reading.rhythm = Rhythm(0, 8_000, 480, speaking=speaking)
     assert reading.wanted_bytes() == BLOCK
     take(reading, BLOCK)
     n_heard = 2 * BLOCK // 2
-    assert reading.wanted_bytes() // 2 == reading.rhythm.block_end(n_heard, round(LONGEST_BLOCK_S * RATE_HZ)) - n_heard
+    assert reading.wanted_bytes() // 2 == reading.rhythm.block_end(n_heard, round(longest_s * RATE_HZ)) - n_heard
+
+
+def test_blocks_are_over_before_the_gate_closes():
+    """The one under way when somebody falls silent, and the next, begun by then: the `end` waits for neither."""
+    assert GateRule().hangover_ms / 1000 >= 2 * (LONGEST_SPEAKING_BLOCK_S - 0.02)
 
 
 def test_through_a_resampler_blocks_are_long_in_silence_only(now):
