@@ -1,5 +1,5 @@
 # make run   install into .venv and listen          make lint   ruff and mypy
-# make test  install what the tests need, run all   make bench  measure, side by side (about 20 minutes; BENCH=--quick)
+# make test  install what the tests need, run all   make bench  measure, side by side (a quarter of an hour; BENCH=--quick)
 # make bench-write         the same, and put picture and figures into docs/
 # sudo make install        the service; sudo make uninstall
 # make install-user        the service of a desktop session; make uninstall-user

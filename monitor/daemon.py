@@ -343,6 +343,7 @@ class Daemon:
         hearing.pipeline.reset(at_sample)
         self._hearing = hearing
         self._rhythm = None
+        hearing.source.attend(None)
         self._health.rate_hz = hearing.identity.rate_hz
         # After the change: whoever mutes meanwhile tells the source that is known by then.
         hearing.source.mute(muted=self._mute_asked)

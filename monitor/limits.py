@@ -26,7 +26,7 @@ REQUEST_BYTES_MAX = 1024
 HANGING_MAX = 4
 """Threads left behind in a hanging sound server; with so many, none is added until one comes back."""
 PIPE_READS_MAX = 8
-"""Reads of a pipe that wait for the worker; then the pipe fills, and its writer waits."""
+"""Reads of a pipe, of half a second at most, that wait for the worker; then the pipe fills, and its writer waits."""
 METRICS_CLIENTS_MAX = 8
 """Clients of the metrics endpoint at once, a thread each; more are hung up on."""
 

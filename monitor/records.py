@@ -61,7 +61,11 @@ class Rhythm:
         if due <= since:
             due = self._frame_end((since // self.hop_samples + 1) * self.hop_samples)
         n_blocks = -(-(due - since) // longest_samples)
-        return self.origin_sample + min(self._frame_end(since + -(-(due - since) // n_blocks)), due)
+        if n_blocks == 1:
+            return self.origin_sample + due
+        # The shorter ones first: two in a row, over the due point, are then no longer than what is due is apart.
+        part_end = (since + (due - since) // n_blocks) // self.frame_samples * self.frame_samples
+        return self.origin_sample + max(part_end, self._frame_end(since + 1))
 
     def _frame_end(self, sample: int) -> int:
         """End of the VAD frame that reaches `sample`, both counted from the origin."""

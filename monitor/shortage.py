@@ -1,6 +1,6 @@
 """What the system may have too little of: memory is asked for before it is needed, and a refusal is put into words.
 
-OpenBLAS, which numpy and scipy bring along, asks again for ever where it is refused its buffer: a process with too
+OpenBLAS, which numpy brings along, asks again for ever where it is refused its buffer: a process with too
 little memory would turn at full load without a word. Newer ones give up, and end the process in their own way.
 """
 

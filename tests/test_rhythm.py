@@ -32,7 +32,14 @@ def test_blocks_go_on_to_exactly_what_is_due():
     for _ in range(6):
         at = rhythm.block_end(at, LONGEST)
         ends.append(at - 1_000)
-    assert ends == [4_320, 8_160, 12_480, 16_320, 20_160, 24_000]
+    assert ends == [3_840, 8_160, 12_000, 16_320, 20_160, 24_000]
+
+
+def test_two_blocks_in_a_row_are_over_before_the_gate_closes():
+    """Whoever falls silent in the first is heard to do so after the second at the latest: half a second, 17 frames."""
+    rhythm, at = Rhythm(0, 8_000, FRAME, speaking=True), 0
+    ends = [at := rhythm.block_end(at, LONGEST) for _ in range(200)]
+    assert max(later - earlier for earlier, later in zip(ends, ends[2:], strict=False)) <= 17 * FRAME
 
 
 def test_estimates_come_with_the_frame_that_completes_them_as_with_short_blocks():

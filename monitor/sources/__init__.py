@@ -21,10 +21,11 @@ BLOCK_S = 0.1
 ANALYSIS_BLOCK_S = 1.0
 """And where nobody waits for what is in them: read in a quarter of the time."""
 LIVE_BLOCK_S = 0.03
-"""Length of those of live audio: one VAD frame, since a window can wait for the rest of its last block."""
+"""Shortest length of those of live audio: one VAD frame, since a window can wait for the rest of its last block."""
 LONGEST_BLOCK_S = 0.51
 """And of those that end with what is due next, see `Rhythm`: each block costs as much as its wake-ups do. A segment
-lasts longer before anything of it is due; that somebody speaks is known so much later, and nothing else."""
+lasts longer before anything of it is due; that somebody speaks is known so much later, and what a single short word
+was, which may be over within two of them, up to half as much."""
 LONGEST_SPEAKING_BLOCK_S = 0.27
 """The same while somebody speaks: the block under way when they fall silent, and the next one, which is begun by then,
 are over before the gate closes half a second later. Longer ones would keep the `end` waiting."""

@@ -10,6 +10,8 @@ from monitor.sources import LIVE_BLOCK_S, LONGEST_BLOCK_S, LONGEST_SPEAKING_BLOC
 if TYPE_CHECKING:
     from monitor.records import Rhythm
 
+_PIPE_BYTES = 1 << 15
+"""Half of what a pipe holds: slept over longer, it would be full, and its writer held up."""
 _LIVE = 0.5
 """A block that took at least this share of its length to come is live: files and bursts come faster."""
 
@@ -57,7 +59,9 @@ class BlockReading:
     @property
     def rest_s(self) -> float:
         """For how long it is no use to ask for more: what is missing can not be there before it was heard."""
-        return self._missing_bytes / (self._rate_hz_in * self._frame_bytes) if self._is_live else 0.0
+        if not self._is_live:
+            return 0.0
+        return min(self._missing_bytes, _PIPE_BYTES) / (self._rate_hz_in * self._frame_bytes)
 
     def took(self, n_bytes: int) -> bool:
         """So many of the missing bytes have come; whether they complete the block."""

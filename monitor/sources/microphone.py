@@ -58,8 +58,8 @@ _DENIED_S = 30.0
 """Who is denied every microphone for so long never may; rights can come a moment after a device, or a login."""
 _LOSS_LOG_S = 60.0
 _JOIN_S = 1.0
-_SHORTEST_STALL_S = 0.5
-"""Some sound servers deliver in steps of this order."""
+_SHORTEST_STALL_S = LONGEST_BLOCK_S + 0.5
+"""Some sound servers deliver in steps of half a second."""
 
 
 class Microphone:
@@ -144,7 +144,7 @@ class Microphone:
         try:
             while not self._stopped.is_set():
                 self._look_after(elapsed_s())
-                timeout_s = _FLOWING_LOOK_S if self._heard_samples else _LOOK_S
+                timeout_s = _FLOWING_LOOK_S if self._capture is not None and self._heard_samples else _LOOK_S
                 block = self._ring.read(max(round(self._rate_hz * LONGEST_BLOCK_S), 1), timeout_s)
                 if block is not None:
                     yield block
@@ -234,7 +234,8 @@ class Microphone:
                 self._ring.write(samples)
             # The next read begins at once: what it is to bring can not wait for the worker.
             exact = capture.stream is not None and capture.stream.rate_hz == self._rate_hz
-            capture.block_s = block_s(self._rhythm, self._ring.end_sample, self._rate_hz, exact=exact)
+            wanted_s = block_s(self._rhythm, self._ring.end_sample, self._rate_hz, exact=exact)
+            capture.block_s = min(wanted_s, self._settings.ring_s / 2)
             in_the_flow = missing and self._heard_samples > 0
             self._heard_at_s, self._heard_samples = now_s, self._heard_samples + len(samples)
         if in_the_flow:

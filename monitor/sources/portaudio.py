@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LATENCY_S = 0.2
-"""Depth of PortAudio's buffer: rides out a busy machine. Its `high` (0.03 s) is less than one block."""
+"""Depth of PortAudio's buffer: rides out a busy machine. Its `high` (0.03 s) would not."""
 _STEREO = 2
 _ALSA_PLUGINS = "libasound_module_"
 """In the file names of ALSA's plug-ins, which come and go with PortAudio."""

@@ -74,7 +74,7 @@ class RawPcm:
         self._tended_at_s: float | None = None
 
     def blocks(self) -> Iterator[AudioBlock]:
-        """The audio until the stream ends, in blocks of `LIVE_BLOCK_S`.
+        """The audio until the stream ends, in blocks that end where `attend` says.
 
         Raises:
             BadAudioError: the stream starts with the header of an audio file.

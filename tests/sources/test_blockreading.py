@@ -43,6 +43,18 @@ def test_a_live_writers_small_pieces_are_slept_over(now):
     assert reading.wanted_bytes() == BLOCK
 
 
+def test_a_wide_pipe_is_read_before_it_is_full(now):
+    """48 kHz of eight channels: half a second of it is six times what a pipe holds."""
+    reading = BlockReading(48_000, 16, RATE_HZ)
+    now[0] += LIVE_BLOCK_S
+    assert take(reading, reading.wanted_bytes())
+    reading.rhythm = Rhythm(0, 8_000, 480, speaking=False)
+    take(reading, reading.wanted_bytes())
+    now[0] += LIVE_BLOCK_S
+    assert reading.wanted_bytes() > 1 << 18
+    assert reading.rest_s * 48_000 * 16 <= 1 << 15
+
+
 def test_nothing_is_slept_over_before_a_writer_is_known_to_be_live(now):
     reading = BlockReading(RATE_HZ, 2, RATE_HZ)
     assert not take(reading, 320)
