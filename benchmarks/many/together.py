@@ -1,8 +1,8 @@
 """One process with a pipeline a microphone: what it would cost to have no process for each of them.
 
 `python -m benchmarks.many.together CONFIG DESCRIPTOR…` reads a pipe a microphone. It is about the least that such a
-monitor could do: one thread, one model, one connection to the broker for all, and nothing but events; no state, status, mute,
-watchdog, reload, and no protection of one microphone from another.
+monitor could do: one thread, one model, one connection to the broker for all, and nothing but events; no state, status,
+mute, watchdog, reload, and no protection of one microphone from another.
 """
 
 from __future__ import annotations
