@@ -25,13 +25,18 @@ TOOLS = "/srv/tools"
 """What the unit tests need, apart from what people get."""
 _INCLUDE = "python3,python3-venv,ca-certificates"
 _TEST_PACKAGES = ("pytest", "pytest-timeout", "hypothesis", "jsonschema", "prometheus-client", "cryptography")
+_ORACLES = ("python_speech_features==0.6", "scipy")
+"""What the features are held against. Without what they depend on: another numpy would hide the program's own."""
 _PIP = f"{ENVIRONMENT}/bin/python -m pip --quiet --disable-pip-version-check --no-cache-dir"
 _INSTALL = f"""
 python3 -m venv {ENVIRONMENT}
 {_PIP} download --dest {DOWNLOADS} "$@"
 {_PIP} install {DOWNLOADS}/*
 """
-_INSTALL_TOOLS = f'{_PIP} install --target {TOOLS} "$@"'
+_INSTALL_TOOLS = f"""
+{_PIP} install --target {TOOLS} "$@"
+{_PIP} install --target {TOOLS} --no-deps {" ".join(_ORACLES)}
+"""
 _INSTALL_WHEEL = f"{_PIP} install --no-index --no-deps"
 
 
