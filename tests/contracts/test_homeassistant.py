@@ -84,7 +84,8 @@ def home():
 def heard():
     """The events of the bundled clip, by the program itself, that names an emotion sooner than by default."""
     command = [sys.executable, "-m", "monitor.cli", "--input", "demo", "--format", "json"]
-    environment = os.environ | {"SER_MONITOR__DECISION__MIN_CONFIDENCE": "0.3"}
+    decision = {"MIN_CONFIDENCE": "0.3", "MIN_DWELL_S": "0.5"}
+    environment = os.environ | {f"SER_MONITOR__DECISION__{key}": value for key, value in decision.items()}
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
