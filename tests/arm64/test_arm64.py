@@ -51,8 +51,9 @@ PROCESSORS = ("cortex-a53", "cortex-a72", "cortex-a76")
 CLIP = ROOT / "monitor/demo/demo.flac"
 ANALYSIS = ("analyze", "--json", "--segments", str(CLIP))
 EVENTS = ("--input", "demo", "--format", "json", "--start-time", "2026-01-01T00:00:00Z")
-# By default all of the clip's synthetic voice is uncertain: no label would be compared.
-SETTINGS = {"SER_MONITOR__NODE": "pi", "SER_MONITOR__DECISION__MIN_CONFIDENCE": "0.4"}
+# By default all of the clip's synthetic voice is uncertain: no label would be compared, and no change of one.
+DECISION = {"MIN_CONFIDENCE": "0.4", "MIN_DWELL_S": "0.5"}
+SETTINGS = {"SER_MONITOR__NODE": "pi"} | {f"SER_MONITOR__DECISION__{key}": value for key, value in DECISION.items()}
 POSTERIOR_TOLERANCE = 1e-3
 _PRINTED = 1e-9
 """Posteriors are printed to three digits: what is 0.001 apart may be a rounding error more."""
