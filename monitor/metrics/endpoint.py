@@ -69,6 +69,8 @@ class _Server(ThreadingMixIn, WSGIServer):
     """A server for a few clients on this machine."""
 
     daemon_threads = True
+    # socketserver's 5 are soon over: the system then leaves who connects without a word, and tries again seconds later.
+    request_queue_size = 8 * METRICS_CLIENTS_MAX
 
     def __init__(self, address: tuple[str, int], handler: type[WSGIRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
