@@ -37,6 +37,18 @@ class Heard:
     payload: bytes
 
 
+def mosquitto() -> str | None:
+    """Where the broker's program is; None where it is not installed."""
+    return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+def free_port() -> int:
+    """One that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def broker() -> Iterator[int]:
     """The port of a Mosquitto that lets everybody in, all else being as it comes.
@@ -44,12 +56,10 @@ def broker() -> Iterator[int]:
     Raises:
         NotAvailableError: it is not installed.
     """
-    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    program = mosquitto()
     if program is None:
         raise NotAvailableError("mosquitto is not installed (Debian: mosquitto)")
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     with TemporaryDirectory() as folder:
         lines = (f"listener {port} {HOST}", "allow_anonymous true")
         path = Path(folder) / "mosquitto.conf"

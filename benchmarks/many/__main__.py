@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.many.broker import mosquitto
+from benchmarks.broker import mosquitto
 from benchmarks.many.course import NUMBERS, QUICK, Course
 from benchmarks.many.figures import step_of
 from benchmarks.many.page import WAYS, figures_text, put

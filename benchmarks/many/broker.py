@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -17,33 +16,26 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from benchmarks.broker import HOST, free_port
 from benchmarks.many.processes import started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_HOST = "127.0.0.1"
 _START_S = 20.0
 _LOOK_S = 0.05
 _NICE = -10
 
 
-def mosquitto() -> str | None:
-    """Where the broker's program is; None where it is not installed."""
-    return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-
-
 @contextmanager
 def broker(program: str, folder: Path) -> Iterator[tuple[int, int]]:
     """Port and process id of a Mosquitto that keeps nothing, ended with the context."""
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     configuration = folder / "mosquitto.conf"
     # Started by root it would become another user, and by that forget with whom it is to die.
     user = "user root\n" if os.geteuid() == 0 else ""
-    configuration.write_text(f"listener {port} {_HOST}\nallow_anonymous true\n{user}", encoding="utf-8")
+    configuration.write_text(f"listener {port} {HOST}\nallow_anonymous true\n{user}", encoding="utf-8")
     with started([program, "-c", str(configuration)], stderr=subprocess.DEVNULL) as process:
         _await(port)
         yield port, process.pid
@@ -52,7 +44,7 @@ def broker(program: str, folder: Path) -> Iterator[tuple[int, int]]:
 def _await(port: int) -> None:
     until_s = time.monotonic() + _START_S
     while time.monotonic() < until_s:
-        with suppress(OSError), socket.create_connection((_HOST, port), timeout=1):
+        with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
             return
         time.sleep(_LOOK_S)
     raise TimeoutError(f"found no broker on port {port} after {_START_S:.0f} s, wanted Mosquitto; try it by hand")
@@ -80,7 +72,7 @@ class Subscriber:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
-        self._client.connect(_HOST, port)
+        self._client.connect(HOST, port)
 
     def __enter__(self) -> Self:
         self._client.loop_start()

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
-from benchmarks.many.broker import Arrival, mosquitto
+from benchmarks.broker import mosquitto
+from benchmarks.many.broker import Arrival
 from benchmarks.many.configuration import environment
 from benchmarks.many.player import PIECE_SAMPLES, SLOT_S, Order, Part, Player, order_of
 from benchmarks.many.processes import monitors, started
