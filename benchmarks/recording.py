@@ -14,7 +14,7 @@ from monitor.model import EmotionModel, shipped_model
 from monitor.pipeline import GateRule, Pipeline
 from monitor.pipeline.gate import VAD_FRAME_MS, Gate, GateTimes, Level, WebrtcDetector
 from monitor.records import AudioBlock, SpeechEnded, SpeechStarted
-from monitor.sources import LONGEST_SPEAKING_BLOCK_S
+from monitor.sources import LONGEST_BLOCK_S
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +26,7 @@ DURATION_S = 600
 STRETCH_S = 60
 """Speech and room take turns of this length, speech first."""
 N_ROUNDS = 7
-BLOCK_S = LONGEST_SPEAKING_BLOCK_S
+BLOCK_S = LONGEST_BLOCK_S
 """Audio is given to a pipeline in blocks as long as the program's own."""
 _ROOM_DBFS = -70.0
 _MS_PER_S = 1000

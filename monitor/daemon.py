@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from monitor.clock import StreamClock
     from monitor.health import TimedClassifier
     from monitor.pipeline import Pipeline
-    from monitor.records import AudioBlock, PipelineEvent, Rhythm, StatusTaken
+    from monitor.records import AudioBlock, PipelineEvent, StatusTaken
     from monitor.sinks import Sink
     from monitor.sinks.schema import Identity
     from monitor.sources import Source
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 STOP_TIMEOUT_S = 2.0
 """For the worker, and again for each sink: together below the 5 s in which a stop must end."""
 _SETTLE_LOOK_S = 0.005
-_LOOK_S = 1.0
 _JOIN_LOOK_S = 0.1
 """How soon a signal is noticed at the end: joining a thread is not ended by one."""
 
@@ -96,7 +95,6 @@ class Daemon:
         self._mute_asked = False
         self._losses = Losses(self._health)
         self._passed_samples = 0
-        self._rhythm: Rhythm | None = None
         self._outboxes = [self._outbox(sink) for sink in sinks]
         self._worker = threading.Thread(target=self._work, name="worker", daemon=True)
         self._failure: Exception | None = None
@@ -133,7 +131,7 @@ class Daemon:
         """Until the source ends, somebody asks for the end, or only an end helps."""
         try:
             while self._goes_on():
-                self._wakeup.wait(_LOOK_S)
+                self._wakeup.wait(self._watch.every_s)
                 if not self._goes_on():
                     return
                 if self._reload_asked:
@@ -235,7 +233,7 @@ class Daemon:
         self._wakeup.set()
 
     def _look(self) -> None:
-        """Once a second, in the main thread."""
+        """Every other second, in the main thread."""
         hearing = self._hearing
         p95_ms = hearing.timing.p95_ms() if hearing.timing is not None else None
         status = self._watch.look(
@@ -322,17 +320,11 @@ class Daemon:
                 if following is not None and following.source is source:
                     self._change_to(following, block.start_sample - block.lost_samples)
                 self._hear(block)
-                self._attend(source)
+                # Long blocks where they end with what is due next.
+                source.attend(self._hearing.pipeline.rhythm)
         finally:
             # Also when the source broke off: a segment under way gets its `end`.
             self._report(self._hearing.pipeline.flush())
-
-    def _attend(self, source: Source) -> None:
-        """Long blocks where they end with what is due next."""
-        rhythm = self._hearing.pipeline.rhythm
-        if rhythm != self._rhythm:
-            self._rhythm = rhythm
-            source.attend(rhythm)
 
     def _change_to(self, hearing: Hearing, at_sample: int) -> None:
         """Go on with another hearing, whose next sample is `at_sample`."""
@@ -342,7 +334,6 @@ class Daemon:
             self._losses.source_ended()
         hearing.pipeline.reset(at_sample)
         self._hearing = hearing
-        self._rhythm = None
         hearing.source.attend(None)
         self._health.rate_hz = hearing.identity.rate_hz
         # After the change: whoever mutes meanwhile tells the source that is known by then.
@@ -363,7 +354,10 @@ class Daemon:
             self._pass_over(len(block.samples))
         else:
             self._go_past_what_was_muted()
-            self._report(self._hearing.pipeline.push(replace(block, lost_samples=0)))
+            pipeline = self._hearing.pipeline
+            # They come eight times a second, and most sinks do not tell them: then none is measured.
+            pipeline.tells_levels = any(outbox.wants_levels for outbox in self._outboxes)
+            self._report(pipeline.push(replace(block, lost_samples=0) if block.lost_samples else block))
 
     def _miss(self, n_samples: int, cause: str) -> None:
         """Samples are missing: lost, or not meant to be heard."""
@@ -390,7 +384,6 @@ class Daemon:
     def _report(self, events: list[PipelineEvent]) -> None:
         for event in events:
             self._health.take(event)
-            # Levels come eight times a second, and most sinks do not tell them: then no report is made.
             takers = [outbox for outbox in self._outboxes if outbox.takes(event)]
             if takers:
                 payload = self._payload(event) if isinstance(event, EmotionEvent) else None

@@ -25,8 +25,8 @@ REQUEST_BYTES_MAX = 1024
 """Payload of a command."""
 HANGING_MAX = 4
 """Threads left behind in a hanging sound server; with so many, none is added until one comes back."""
-PIPE_READS_MAX = 8
-"""Reads of a pipe, of half a second at most, that wait for the worker; then the pipe fills, and its writer waits."""
+PIPE_BYTES_MAX = 1 << 20
+"""Asked for where the system gives it: what is heard while the worker is busy waits there; then its writer waits."""
 METRICS_CLIENTS_MAX = 8
 """Clients of the metrics endpoint at once, a thread each; more are hung up on."""
 
@@ -42,7 +42,7 @@ def limits_of(settings: Settings) -> Mapping[str, float | int]:
         "packet_bytes_max": PACKET_BYTES_MAX,
         "request_bytes_max": REQUEST_BYTES_MAX,
         "hanging_max": HANGING_MAX,
-        "pipe_reads_max": PIPE_READS_MAX,
+        "pipe_bytes_max": PIPE_BYTES_MAX,
         "metrics_clients_max": METRICS_CLIENTS_MAX,
         "events_per_min": settings.decision.max_events_per_min,
     }

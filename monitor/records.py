@@ -46,26 +46,41 @@ class Rhythm:
     """Where blocks are to end, so that they can be long and yet nothing that is due waits for the rest of one."""
 
     origin_sample: int
-    """Windows and VAD frames are counted from here."""
+    """VAD frames are counted from here."""
+    due_sample: int
+    """A window is due at the end of the VAD frame that reaches this sample."""
     hop_samples: int
-    """Windows are due so far apart, each at the end of the VAD frame that reaches it."""
+    """Others are due so far apart, before and behind it."""
     frame_samples: int
     """Length of a VAD frame."""
     speaking: bool
-    """Windows are due indeed; else all that could be late is the news that somebody speaks."""
+    """Else no window is due within a block: all that could be late is the news that somebody speaks."""
+    turn_sample: int | None = None
+    """The gate opens or closes with the VAD frame that reaches this sample, if nothing happens until then."""
 
     def block_end(self, position: int, longest_samples: int) -> int:
-        """Where a block ends that begins at sample `position`: with the frame of the next window, or evenly before."""
+        """Where a block ends that begins at sample `position`: with the frame in which something is due, or before.
+
+        A stretch that is longer than a block is cut evenly.
+        """
         since = position - self.origin_sample
-        due = self._frame_end(since // self.hop_samples * self.hop_samples)
-        if due <= since:
-            due = self._frame_end((since // self.hop_samples + 1) * self.hop_samples)
+        due = self._next_due(since) if self.speaking else self._frame_end(since + longest_samples)
+        if self.turn_sample is not None:
+            turn = self._frame_end(self.turn_sample - self.origin_sample)
+            due = turn if since < turn < due else due
         n_blocks = -(-(due - since) // longest_samples)
         if n_blocks == 1:
             return self.origin_sample + due
         # The shorter ones first: two in a row, over the due point, are then no longer than what is due is apart.
         part_end = (since + (due - since) // n_blocks) // self.frame_samples * self.frame_samples
         return self.origin_sample + max(part_end, self._frame_end(since + 1))
+
+    def _next_due(self, since: int) -> int:
+        """End of the VAD frame of the next window behind `since`; both counted from the origin."""
+        first = (self.due_sample - self.origin_sample) % self.hop_samples
+        n_hops = (since - first) // self.hop_samples
+        due = self._frame_end(first + n_hops * self.hop_samples)
+        return due if due > since else self._frame_end(first + (n_hops + 1) * self.hop_samples)
 
     def _frame_end(self, sample: int) -> int:
         """End of the VAD frame that reaches `sample`, both counted from the origin."""

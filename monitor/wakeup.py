@@ -31,6 +31,10 @@ class Wakeup:
         os.close(self._reader)
         os.close(self._writer)
 
+    def fileno(self) -> int:
+        """What is readable once somebody has called `set`: for who waits for something else too."""
+        return self._reader
+
     def __enter__(self) -> Self:
         """From now on; in the main thread."""
         self._previous = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
@@ -49,7 +53,8 @@ class Wakeup:
 
     def wait(self, timeout_s: float) -> None:
         """Until somebody calls `set`, a signal comes, or the time is over."""
-        select.select([self._reader], [], [], timeout_s)
+        if not select.select([self._reader], [], [], timeout_s)[0]:
+            return
         with suppress(BlockingIOError):
             while os.read(self._reader, _READ_BYTES):
                 pass

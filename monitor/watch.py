@@ -1,4 +1,4 @@
-"""Looks after a running monitor once a second: takes its status, tells systemd, and finds out what is stuck."""
+"""Looks after a running monitor every other second: takes its status, tells systemd, and finds out what is stuck."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from monitor.sources import Source
 
 STATUS_EVERY_S = 30.0
-_LOOK_EVERY_S = 0.9
+_LOOK_EVERY_S = 2.5
+_SOON = 0.9
+"""Share of the time between two looks after which it is time again: a timer may be early."""
 _PINGS_PER_WATCHDOG = 4
 _HANGING_LOOKS = 4
 """In a row: after a suspend or a SIGSTOP all threads seem to hang, until they come round."""
@@ -33,7 +35,10 @@ class Watch:
         self._looked_s = self._pinged_s = self._said_s = float("-inf")
         self._said: StatusTaken | None = None
         self.status: StatusTaken | None = None
-        """As of the last look, a second ago at most while the main thread comes round; None before the first."""
+        """As of the last look, `every_s` ago at most while the main thread comes round; None before the first."""
+        watchdog_s = notifier.watchdog_s
+        self.every_s = _LOOK_EVERY_S if watchdog_s is None else min(_LOOK_EVERY_S, watchdog_s / _PINGS_PER_WATCHDOG)
+        """How often to look: systemd may want to be pinged more often."""
         self._hangs_since_s: float | None = None
         self._hanging_outputs: list[str] = []
         self._n_hanging_looks = 0
@@ -50,7 +55,7 @@ class Watch:
         WATCHDOG=1 goes to systemd only while every thread lives and comes round.
         """
         now_s = elapsed_s()
-        if now_s - self._looked_s < _LOOK_EVERY_S:
+        if now_s - self._looked_s < _SOON * self.every_s:
             return None
         self._looked_s = now_s
         self._hanging_outputs = _tend(outboxes)
@@ -61,7 +66,7 @@ class Watch:
             watchdog_s is not None
             and alive
             and not self._hanging_outputs
-            and now_s - self._pinged_s >= watchdog_s / _PINGS_PER_WATCHDOG
+            and now_s - self._pinged_s >= _SOON * watchdog_s / _PINGS_PER_WATCHDOG
         ):
             self._pinged_s = now_s
             self._notifier.watchdog()

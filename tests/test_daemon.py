@@ -103,7 +103,7 @@ def test_a_gap_reaches_the_sinks_between_end_and_new():
     assert [kind for kind in order if kind != "update"] == ["new", "end", "gap", "new", "end"]
 
 
-def test_the_source_is_told_where_blocks_may_end_and_to_be_quick_where_the_gate_is_about_to_move():
+def test_the_source_is_told_where_blocks_may_end_and_when_the_gate_is_about_to_move():
     quiet = np.zeros(16_000, np.int16)
     samples = np.concatenate([quiet, talk(-1, 2), quiet, quiet])
     attended = {}
@@ -123,7 +123,9 @@ def test_the_source_is_told_where_blocks_may_end_and_to_be_quick_where_the_gate_
     daemon_of(Attended(cut(samples)), Recording()).run()
     assert not attended[16_000].speaking
     assert attended[48_000].speaking
-    assert attended[67_200] is None  # a tenth of a second after the last voice
+    about_to_close = attended[67_200]  # a tenth of a second after the last voice
+    assert about_to_close.speaking
+    assert about_to_close.turn_sample == pytest.approx(64_000 + 0.5 * 16_000, abs=480)
     assert not attended[len(samples)].speaking
 
 

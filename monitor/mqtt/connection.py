@@ -40,6 +40,9 @@ _DISCONNECT_WITH_WILL = 0x04
 _UNSPECIFIED = 0x80
 """What paho calls an end for which it has no other reason: it was not the keep-alive."""
 _TURN_S = 1.0
+_LONGEST_TURN_S = 5.0
+"""While the connection stands, and nothing is to be done: somebody wakes it for everything but the keep-alive."""
+_TURNS_PER_KEEPALIVE = 4
 _CONNECT_S = 5
 """For the TCP connection, and again for TLS."""
 _GREETING_S = 10.0
@@ -208,7 +211,7 @@ class Connection:
         try:
             while not (self._stopping.is_set() or self._again.is_set()):
                 self._turn_s = elapsed_s()
-                session.turn(self._wake_reader, _TURN_S)
+                session.turn(self._wake_reader)
                 if session.greeted and self.failure:
                     self._greeted()
             session.say_goodbye()
@@ -261,7 +264,7 @@ class _Session:
             settings.host, settings.port, settings.keepalive_s, clean_start=True, properties=properties
         )
 
-    def turn(self, wake: socket.socket, timeout_s: float) -> None:
+    def turn(self, wake: socket.socket) -> None:
         """Wait for something to do, and do it.
 
         Raises:
@@ -273,7 +276,7 @@ class _Session:
         # TLS may hold decrypted bytes that select() does not see.
         pending = getattr(connection, "pending", lambda: 0)()
         writers = [connection] if self._client.want_write() else []
-        readable, writable, _ = select.select([connection, wake], writers, [], 0 if pending else timeout_s)
+        readable, writable, _ = select.select([connection, wake], writers, [], 0 if pending else self._turn_s())
         if wake in readable:
             _drain(wake, 0)
         if pending or connection in readable:
@@ -285,6 +288,9 @@ class _Session:
             self._send()
         elif elapsed_s() - self._began_s > _GREETING_S:
             raise TimeoutError("the broker does not answer CONNECT")
+
+    def _turn_s(self) -> float:
+        return min(self._settings.keepalive_s / _TURNS_PER_KEEPALIVE, _LONGEST_TURN_S) if self.greeted else _TURN_S
 
     def say_goodbye(self) -> None:
         """An end in order: the broker publishes the will, whatever still waits here."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitor.pipeline.activity import SpeechActivity
-from monitor.pipeline.gate import VAD_FRAME_MS, Gate, GateState, GateTimes, Level, WebrtcDetector, dbfs
+from monitor.pipeline.gate import VAD_FRAME_MS, Gate, GateState, GateTimes, Level, WebrtcDetector, dbfs, mean_squares
 from monitor.pipeline.segments import Segments
 from monitor.pipeline.smoother import DecisionRule, Smoother
 from monitor.pipeline.windows import Windows
@@ -90,6 +90,8 @@ class Pipeline:
             self._rules.decision.min_confidence,
             self._rules.max_events_per_min,
         )
+        self.tells_levels = True
+        """Whether levels are events too; those that nobody wants are not measured. May be changed between blocks."""
         self._restart(0)
 
     def reset(self, at_sample: int = 0) -> None:
@@ -113,11 +115,17 @@ class Pipeline:
         return self._origin + self._now + len(self._partial)
 
     @property
-    def rhythm(self) -> Rhythm | None:
-        """Where blocks may end; None while the gate is about to open or to close: then they had better be short."""
-        if self._gate.state in (GateState.ONSET, GateState.HANGOVER):
-            return None
-        return Rhythm(self._origin, self._windows.hop_samples, self._frame_samples, self._gate.is_open)
+    def rhythm(self) -> Rhythm:
+        """Where blocks may end so that nothing that is due waits for the rest of one."""
+        turn = self._gate.turn_sample
+        return Rhythm(
+            origin_sample=self._origin,
+            due_sample=self._origin + self._windows.next_due,
+            hop_samples=self._windows.hop_samples,
+            frame_samples=self._frame_samples,
+            speaking=self._gate.is_open,
+            turn_sample=None if turn is None else self._origin + turn,
+        )
 
     def push(self, block: AudioBlock) -> list[PipelineEvent]:
         """Take one block and return what follows from it, in order.
@@ -132,10 +140,26 @@ class Pipeline:
         n_whole = len(samples) - len(samples) % self._frame_samples
         self._partial = samples[n_whole:].copy()
         frames = samples[:n_whole].reshape(-1, self._frame_samples)
-        for frame, level in zip(frames, Level.of_each(frames), strict=True):
-            events += self._frame(frame, level)
+        votes = [self._gate.vote(frame) for frame in frames]
+        if self._gate.state is GateState.SILENCE and not (any(votes) or self._gate.asks_power or self.tells_levels):
+            # Most of a quiet day: all that is left to do for a frame is its vote.
+            self._now += n_whole
+            self._windows.push(samples[:n_whole], self._now, voiced=False)
+        else:
+            events += self._frames(frames, votes)
         if not self._gate.is_open:
             self._windows.idle()
+        return events
+
+    def _frames(self, frames: NDArray[np.int16], votes: list[bool]) -> list[PipelineEvent]:
+        """VAD frames, int16 (n, frame), and the detector's vote on each."""
+        levels: list[Level | None] = [*Level.of_each(frames)] if self.tells_levels else [None] * len(frames)
+        events = []
+        for frame, vote, mean_square, level in zip(frames, votes, mean_squares(frames), levels, strict=True):
+            voiced = self._gate.is_loud(mean_square) and vote
+            events += self._frame(frame, mean_square, voiced=voiced)
+            if level is not None:
+                events += self._measure(level)
         return events
 
     def lose(self, n_samples: int, cause: str) -> list[PipelineEvent]:
@@ -159,17 +183,14 @@ class Pipeline:
         )
         return Gate(self._make_detector(), rule.floor_dbfs, times, rule.min_snr_db)
 
-    def _frame(self, samples: NDArray[np.int16], level: Level) -> list[PipelineEvent]:
-        voiced = self._gate.is_voiced(samples, level)
+    def _frame(self, samples: NDArray[np.int16], mean_square: float, *, voiced: bool) -> list[PipelineEvent]:
         start, self._now = self._now, self._now + len(samples)
-        change = self._gate.step(start, self._now, voiced=voiced, mean_square=level.mean_square)
+        change = self._gate.step(start, self._now, voiced=voiced, mean_square=mean_square)
         self._windows.push(samples, self._now, voiced=voiced)
-        events = self._measure(level)
-        if isinstance(change, SpeechStarted):
-            events += self._start(change)
         if isinstance(change, SpeechEnded):
-            events += self._end(change, 0)
-        elif self._gate.is_open:
+            return self._end(change, 0)
+        events = [] if change is None else self._start(change)
+        if self._gate.is_open and self._now >= self._windows.next_due:
             events += self._classify(self._windows.due(self._now))
         return events
 
@@ -223,6 +244,8 @@ class Pipeline:
         if follow:
             voiced_end = self._gate.voiced.end_sample
             change = self._activity.heard(answer.activity, window.end_sample, voiced_end, is_speech=is_speech)
+            if is_speech and self._activity.goes_on:
+                self._windows.settle(self._now)
         if isinstance(change, SpeechStarted):
             # This window still holds what was said before: the next one that has enough of the new speech is asked.
             self._windows.start(change.at_sample, self._now)

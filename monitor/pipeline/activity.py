@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from monitor.records import SpeechEnded, SpeechStarted
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 _LIKELY = 0.5
@@ -35,6 +34,13 @@ class SpeechActivity:
         self.was_seen = False
         """Whether any of the speech under way, or of the last, was seen by the model too."""
         self._spoken_end = 0
+        self._window_end = 0
+        self._step = 0.0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether somebody speaks at the very end of the last window; without a model that tells, that is taken so."""
+        return self.is_speaking and self._spoken_end >= self._window_end - self._step
 
     def open(self, at_sample: int) -> None:
         """The gate opened, with speech from `at_sample` on."""
@@ -62,18 +68,19 @@ class SpeechActivity:
         if not self._hangover_samples or not len(activity):
             return None
         step = self._window_samples / len(activity)
-        starts = window_end - self._window_samples + step * np.arange(len(activity))
-        spoken = starts[activity >= _LIKELY]
+        self._window_end, self._step = window_end, step
+        start = window_end - self._window_samples
+        spoken = [start + step * i for i, likely in enumerate(activity.tolist()) if likely >= _LIKELY]
         if self.is_speaking:
-            if len(spoken) and spoken[-1] + step > self._spoken_end:
+            if spoken and spoken[-1] + step > self._spoken_end:
                 self._spoken_end, self.was_seen = int(spoken[-1] + step), True
             if window_end - self._spoken_end < self._hangover_samples:
                 return None
             self.is_speaking = False
             return SpeechEnded(self._spoken_end, 0)
         # The step in which speech ended is seen a little differently in each window: it begins no other speech.
-        fresh = spoken[(spoken >= self._spoken_end + step) & (spoken < voiced_end)]
-        if not is_speech or not len(fresh):
+        fresh = [at for at in spoken if self._spoken_end + step <= at < voiced_end]
+        if not is_speech or not fresh:
             return None
         self.is_speaking = self.was_seen = True
         self._spoken_end = int(fresh[-1] + step)

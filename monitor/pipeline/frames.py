@@ -69,7 +69,8 @@ class FrameStream:
         """Pass over the next `n_frames` frames, or all that are ready, without computing them."""
         n = min(n_frames, self.n_ready)
         if n > 0:
-            self._advance(self._join(), n)
+            self._drop(n * self.spec.hop_samples)
+            self.next_frame += n
 
     def take_padded_tail(self) -> NDArray[np.float64]:
         """The last, partly filled frame, zero-padded as python_speech_features does at the end of a signal.
@@ -102,6 +103,18 @@ class FrameStream:
         rest = raw[used:]
         self._pending, self._n_pending = [rest], len(rest)
         self.next_frame += n_frames
+
+    def _drop(self, n_samples: int) -> None:
+        """Let go of the oldest samples, without a copy of those that stay: in silence nothing else is done."""
+        self._n_pending -= n_samples
+        while n_samples >= len(self._pending[0]):
+            oldest = self._pending.pop(0)
+            n_samples -= len(oldest)
+            self._last_raw = float(oldest[-1])
+            if not n_samples:
+                return
+        self._last_raw = float(self._pending[0][n_samples - 1])
+        self._pending[0] = self._pending[0][n_samples:]
 
     def _preemphasise(self, raw: NDArray[np.int16] | NDArray[np.float64]) -> NDArray[np.float64]:
         out = raw.astype(np.float64)

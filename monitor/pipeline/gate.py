@@ -86,16 +86,20 @@ class Level(NamedTuple):
     @staticmethod
     def of_each(frames: NDArray[np.int16]) -> list[Level]:
         """Measure each row of int16 samples, shape (frames, n), n > 0."""
-        # Sums of so many squares of 16 bits are exact in float64: in whatever order they are added, or cut in blocks.
-        wide = frames.astype(np.float64)
-        square_sums = np.einsum("ij,ij->i", wide, wide).tolist()
         highest, lowest = np.maximum.reduce(frames, axis=1).tolist(), np.minimum.reduce(frames, axis=1).tolist()
-        # Python's numbers from here on: for a few frames numpy's own arithmetic costs more than all of the above.
-        full_square = frames.shape[1] * _FULL_SCALE**2
         return [
-            Level(square_sum / full_square, max(high, -low) / _FULL_SCALE)
-            for square_sum, high, low in zip(square_sums, highest, lowest, strict=True)
+            Level(mean_square, max(high, -low) / _FULL_SCALE)
+            for mean_square, high, low in zip(mean_squares(frames), highest, lowest, strict=True)
         ]
+
+
+def mean_squares(frames: NDArray[np.int16]) -> list[float]:
+    """Of each row of int16 samples, shape (frames, n), n > 0: 0-1, relative to full scale."""
+    # Sums of so many squares of 16 bits are exact in float64: in whatever order they are added, or cut in blocks.
+    wide = frames.astype(np.float64)
+    full_square = frames.shape[1] * _FULL_SCALE**2
+    # Python's numbers from here on: for a few frames numpy's own arithmetic costs more than all of the above.
+    return [square_sum / full_square for square_sum in np.einsum("ij,ij->i", wide, wide).tolist()]
 
 
 def dbfs(mean_square: float) -> float:
@@ -130,14 +134,39 @@ class Gate:
         """Whether speech is under way, pauses shorter than the hangover included."""
         return self.state is GateState.SPEECH or self.state is GateState.HANGOVER
 
+    @property
+    def turn_sample(self) -> int | None:
+        """It opens or closes with the VAD frame that reaches this sample, if votes stay as they are or fail to come.
+
+        None in silence.
+        """
+        if self.state is GateState.SILENCE:
+            return None
+        if self.state is GateState.ONSET:
+            return self._run_start + self._times.onset_samples
+        return self.voiced.end_sample + self._times.hangover_samples
+
+    @property
+    def asks_power(self) -> bool:
+        """Whether it needs the power of every frame; else of those alone that have the detector's vote."""
+        return self._background is not None
+
     def is_voiced(self, frame: NDArray[np.int16], level: Level) -> bool:
-        """The detector's vote, and the floors. Detector and background see every frame: they have a memory."""
-        vote = self._detector.is_speech(frame)
+        """The detector's vote on a VAD frame, int16 (n,), and the floors."""
+        vote = self.vote(frame)
+        return self.is_loud(level.mean_square) and vote
+
+    def vote(self, frame: NDArray[np.int16]) -> bool:
+        """What the detector says of a VAD frame, int16 (n,). It is to see every one: it has a memory."""
+        return self._detector.is_speech(frame)
+
+    def is_loud(self, mean_square: float) -> bool:
+        """Whether a VAD frame of this power is above the floors; a background that is asked is to see every one."""
         floor = self._floor_mean_square
         if self._background is not None:
-            self._background.push(level.mean_square)
+            self._background.push(mean_square)
             floor = max(floor, self._min_ratio * self._background.mean_square)
-        return vote and level.mean_square >= floor
+        return mean_square >= floor
 
     def step(
         self, start: int, end: int, *, voiced: bool, mean_square: float = 0.0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from monitor.records import UNCERTAIN
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -66,7 +66,7 @@ class Smoother:
         if self._average is None or self._rule.smoothing_s <= 0:
             return posteriors.copy()
         # First-order low-pass sampled at uneven times: weight of the past after dt is exp(-dt / time constant).
-        past = float(np.exp(-(time_s - self._time_s) / self._rule.smoothing_s))
+        past = math.exp(-(time_s - self._time_s) / self._rule.smoothing_s)
         return past * self._average + (1 - past) * posteriors
 
     def _decide(self, average: NDArray[np.float64]) -> str:

@@ -3,8 +3,8 @@
 Windows lie on a grid of one hop that starts with the stream, not with the speech: where exactly the gate opens, which
 depends a little on loudness, then moves no window. Each ends with the VAD frame in which its point of the grid lies:
 cut at the point itself, it would be up to 20 ms old when that frame is complete. A window is due when enough of it is
-voiced. A last one closes the speech, so that a short word is heard too. What lies before the stream's start is digital
-silence.
+voiced. In long speech without a pause they overlap by half only: each next one would hold little new. A last one closes
+the speech, so that a short word is heard too. What lies before the stream's start is digital silence.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class WindowRule:
     """Voiced time that a window needs while speech goes on."""
     min_final_speech_s: float = 0.25
     """Voiced time that the last window needs."""
+    settled_hops: int = 3
+    """Long speech without a pause gets one every so many hops: each next one holds little new."""
 
 
 class Windows:
@@ -55,7 +57,9 @@ class Windows:
         self._stream.reset()
         self._values = np.tile(self._silence, (self._rule.window_frames, 1))
         self._votes: deque[tuple[int, int]] = deque()
-        self._next_due = 0
+        self.next_due = 0
+        """A window is due by this sample, while speech goes on."""
+        self._speech_start = 0
         self._last_end = 0
         self._last_voiced_end = 0
 
@@ -74,15 +78,16 @@ class Windows:
 
     def start(self, at_sample: int, now: int) -> None:
         """Speech started at sample `at_sample` and was noticed at `now`: windows are due from the next grid point."""
-        self._next_due = (now // self.hop_samples + 1) * self.hop_samples
+        self.next_due = (now // self.hop_samples + 1) * self.hop_samples
+        self._speech_start = at_sample
         while self._votes and self._votes[0][1] <= at_sample:
             self._votes.popleft()
 
     def due(self, end: int) -> AnalysisWindow | None:
         """The window that became due by sample `end`, or None. At most one a call: call it each VAD frame."""
-        if end < self._next_due:
+        if end < self.next_due:
             return None
-        self._next_due += self.hop_samples
+        self.next_due += self.hop_samples
         window = None
         if self._last_voiced_end > self._last_end:
             window = self._cut(end, self._rule.min_speech_s)
@@ -97,9 +102,16 @@ class Windows:
             return None
         return self._cut(end, self._rule.min_final_speech_s)
 
+    def settle(self, now: int) -> None:
+        """Speech goes on without a pause: when it has filled a window twice, `settled_hops` are enough."""
+        if now - self._speech_start >= 2 * self.n_samples:
+            # On the grid of the stream as well: when exactly speech fills a window then moves none of the later ones.
+            step = self.hop_samples * self._rule.settled_hops
+            self.next_due = -(-self.next_due // step) * step
+
     @property
     def hop_samples(self) -> int:
-        """Distance of the windows."""
+        """Distance of the windows, until the speech fills one."""
         return self._rule.hop_frames * self._spec.hop_samples
 
     @property
@@ -130,7 +142,7 @@ class Windows:
         """Skip the frames that no later window can reach."""
         # One window of samples is kept: speech that starts now may look back that far.
         surplus = self._stream.n_ready - self._rule.window_frames
-        if surplus >= self._rule.hop_frames:  # in steps: each copies what is kept
+        if surplus >= self._rule.hop_frames:
             self._stream.skip(surplus)
 
     def _roll(self, last_frame: int) -> None:

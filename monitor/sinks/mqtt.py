@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from monitor.config import MqttSettings
     from monitor.model import EmotionModel
-    from monitor.records import Report
+    from monitor.records import PipelineEvent, Report
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +112,7 @@ class MqttSink:
         # What holds now: said at each connect.
         self._state_said_s = time.time()
         self._state: dict[str, Any] = state_payload(None, self._state_said_s, self._state_said_s)
+        self._state_due_sample = 0
         self._speaking = False
         self._status = ask_status() or NEW_BORN
         self._muted = self._status.state == "muted"
@@ -128,6 +129,10 @@ class MqttSink:
     def wants_levels(self) -> bool:
         """Whether levels are told at all."""
         return self._speech.settings.publish_level
+
+    def wants(self, event: PipelineEvent | StatusTaken) -> bool:
+        """Whether it has a use for an event: of estimates only for one a minute, so that the state does not expire."""
+        return not isinstance(event, Estimate) or event.end_sample >= self._state_due_sample
 
     @property
     def n_dropped(self) -> int:
@@ -166,7 +171,7 @@ class MqttSink:
         if isinstance(event, EmotionEvent) and report.payload is not None:
             self._take_emotion(event, report.payload, report.at_s)
         elif isinstance(event, Estimate):
-            self._take_estimate(report.at_s)
+            self._take_estimate(event, report.at_s)
         elif isinstance(event, SpeechStarted | SpeechEnded):
             self._take_speech(speaking=isinstance(event, SpeechStarted))
         elif isinstance(event, StatusTaken):
@@ -227,11 +232,17 @@ class MqttSink:
     def _take_emotion(self, event: EmotionEvent, payload: Mapping[str, Any], at_s: float) -> None:
         self._say(EVENT, encoded(payload), keep=True)
         self._say_state(None if event.type == "end" else payload, at_s)
+        self._state_due_sample = self._due_sample(event.end_sample)
 
-    def _take_estimate(self, at_s: float) -> None:
+    def _due_sample(self, said_sample: int) -> int:
+        """The state that was said at one sample is to be said again at this one."""
+        return said_sample + round(STATE_EVERY_S * self._speech.model.spec.rate_hz)
+
+    def _take_estimate(self, estimate: Estimate, at_s: float) -> None:
         if self._state["event_id"] is not None and not 0 <= at_s - self._state_said_s < STATE_EVERY_S:
             updated = state_payload(None, at_s, at_s)["updated"]
             self._state, self._state_said_s = {**self._state, "updated": updated}, at_s
+            self._state_due_sample = self._due_sample(estimate.end_sample)
             self._say(STATE, encoded(self._state))
 
     def _take_speech(self, *, speaking: bool) -> None:

@@ -47,9 +47,15 @@ class Outbox:
         """Whether the sink has a use for it: waking its thread for nothing costs more than the work."""
         if isinstance(event, EmotionEvent):
             return True
-        return not self.sink.events_only and (
-            not isinstance(event, LevelMeasured) or getattr(self.sink, "wants_levels", True)
-        )
+        if isinstance(event, LevelMeasured):
+            return self.wants_levels
+        wants = getattr(self.sink, "wants", None)
+        return not self.sink.events_only and (wants is None or wants(event))
+
+    @property
+    def wants_levels(self) -> bool:
+        """Whether the sink has a use for levels."""
+        return not self.sink.events_only and bool(getattr(self.sink, "wants_levels", True))
 
     def offer(self, report: Report, *, wait: bool = True) -> None:
         """Queue one report, if the sink takes its kind; never blocks unless lossless and `wait`."""

@@ -22,13 +22,15 @@ ANALYSIS_BLOCK_S = 1.0
 """And where nobody waits for what is in them: read in a quarter of the time."""
 LIVE_BLOCK_S = 0.03
 """Shortest length of those of live audio: one VAD frame, since a window can wait for the rest of its last block."""
-LONGEST_BLOCK_S = 0.51
+LONGEST_BLOCK_S = 0.6
 """And of those that end with what is due next, see `Rhythm`: each block costs as much as its wake-ups do. A segment
-lasts longer before anything of it is due; that somebody speaks is known so much later, and what a single short word
-was, which may be over within two of them, up to half as much."""
-LONGEST_SPEAKING_BLOCK_S = 0.27
-"""The same while somebody speaks: the block under way when they fall silent, and the next one, which is begun by then,
-are over before the gate closes half a second later. Longer ones would keep the `end` waiting."""
+lasts longer before anything of it is due; that somebody speaks is known so much later."""
+LONGEST_BLOCK_AHEAD_S = 0.51
+"""The same where the next block is begun before the last one is judged: two of them may pass until it is known that
+somebody speaks, and what a single short word was, which may be over by then, up to half as much later."""
+LONGEST_SPEAKING_BLOCK_AHEAD_S = 0.27
+"""And while somebody speaks: the block under way when they fall silent, and the next one, are over before the gate
+closes half a second later. Longer ones would keep the `end` waiting."""
 MUTED_GAP = "muted"
 """Cause of a gap: nobody was to listen. Sources give it to muted time alone: every other gap counts as lost."""
 

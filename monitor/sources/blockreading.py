@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.host import elapsed_s
-from monitor.sources import LIVE_BLOCK_S, LONGEST_BLOCK_S, LONGEST_SPEAKING_BLOCK_S
+from monitor.sources import LIVE_BLOCK_S, LONGEST_BLOCK_AHEAD_S, LONGEST_BLOCK_S, LONGEST_SPEAKING_BLOCK_AHEAD_S
 
 if TYPE_CHECKING:
     from monitor.records import Rhythm
 
-_PIPE_BYTES = 1 << 15
-"""Half of what a pipe holds: slept over longer, it would be full, and its writer held up."""
+_PIPE_BYTES = 1 << 16
+"""What a pipe holds on most systems."""
+_LATE_S = 0.002
+"""So much later may a writer's last piece come: to wake up just before it would be to wake up twice."""
 _LIVE = 0.5
 """A block that took at least this share of its length to come is live: files and bursts come faster."""
 
 
-def block_s(rhythm: Rhythm | None, position: int, rate_hz: int, *, exact: bool) -> float:
+def block_s(rhythm: Rhythm | None, position: int, rate_hz: int, *, exact: bool, ahead: bool) -> float:
     """Length of the block that begins at sample `position`, in seconds.
 
     Args:
@@ -25,18 +27,25 @@ def block_s(rhythm: Rhythm | None, position: int, rate_hz: int, *, exact: bool) 
         rate_hz: the pipeline's rate.
         exact: the input has this rate too. A resampler holds a little back, so that what is due in speech might then
             wait for a whole block.
+        ahead: the block begins before the last one was judged: where the gate is about to close may not be known yet.
     """
-    if rhythm is None or (rhythm.speaking and not exact):
+    if rhythm is None or (not exact and (rhythm.speaking or rhythm.turn_sample is not None)):
         return LIVE_BLOCK_S
-    longest_s = LONGEST_SPEAKING_BLOCK_S if rhythm.speaking else LONGEST_BLOCK_S
+    longest_s = LONGEST_BLOCK_S
+    if ahead:
+        longest_s = LONGEST_SPEAKING_BLOCK_AHEAD_S if rhythm.speaking else LONGEST_BLOCK_AHEAD_S
     return (rhythm.block_end(position, round(longest_s * rate_hz)) - position) / rate_hz
 
 
 class BlockReading:
     """Follows one block after the other as it comes in."""
 
-    def __init__(self, rate_hz_in: int, frame_bytes: int, rate_hz: int) -> None:
-        """Of audio at `rate_hz_in`, whose sample frames take `frame_bytes`, for a pipeline at `rate_hz`."""
+    def __init__(self, rate_hz_in: int, frame_bytes: int, rate_hz: int, pipe_bytes: int = _PIPE_BYTES) -> None:
+        """Of audio at `rate_hz_in`, whose sample frames take `frame_bytes`, for a pipeline at `rate_hz`.
+
+        `pipe_bytes` is what the pipe holds: slept over for longer, it would be full, and its writer held up.
+        """
+        self._longest_bytes = pipe_bytes // 2
         self._rate_hz_in, self._frame_bytes, self._rate_hz = rate_hz_in, frame_bytes, rate_hz
         self.rhythm: Rhythm | None = None
         """Where blocks are to end; holds from the next one on."""
@@ -61,7 +70,7 @@ class BlockReading:
         """For how long it is no use to ask for more: what is missing can not be there before it was heard."""
         if not self._is_live:
             return 0.0
-        return min(self._missing_bytes, _PIPE_BYTES) / (self._rate_hz_in * self._frame_bytes)
+        return min(self._missing_bytes, self._longest_bytes) / (self._rate_hz_in * self._frame_bytes) + _LATE_S
 
     def took(self, n_bytes: int) -> bool:
         """So many of the missing bytes have come; whether they complete the block."""
@@ -75,4 +84,4 @@ class BlockReading:
 
     def _next_length_s(self) -> float:
         position = self._n_frames * self._rate_hz // self._rate_hz_in
-        return block_s(self.rhythm, position, self._rate_hz, exact=self._rate_hz_in == self._rate_hz)
+        return block_s(self.rhythm, position, self._rate_hz, exact=self._rate_hz_in == self._rate_hz, ahead=False)

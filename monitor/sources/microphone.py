@@ -17,7 +17,7 @@ from monitor.host import elapsed_s, has_session
 from monitor.limits import HANGING_MAX
 from monitor.logs import kind_of
 from monitor.ring import Ring
-from monitor.sources import LONGEST_BLOCK_S, MUTED_GAP, SourceStatus, portaudio
+from monitor.sources import LONGEST_BLOCK_AHEAD_S, MUTED_GAP, SourceStatus, portaudio
 from monitor.sources.blockreading import block_s
 from monitor.sources.capture import Capture, CaptureClock, left_behind
 from monitor.sources.command import CommandStream, name_of, words_of
@@ -58,7 +58,7 @@ _DENIED_S = 30.0
 """Who is denied every microphone for so long never may; rights can come a moment after a device, or a login."""
 _LOSS_LOG_S = 60.0
 _JOIN_S = 1.0
-_SHORTEST_STALL_S = LONGEST_BLOCK_S + 0.5
+_SHORTEST_STALL_S = LONGEST_BLOCK_AHEAD_S + 0.5
 """Some sound servers deliver in steps of half a second."""
 
 
@@ -145,7 +145,7 @@ class Microphone:
             while not self._stopped.is_set():
                 self._look_after(elapsed_s())
                 timeout_s = _FLOWING_LOOK_S if self._capture is not None and self._heard_samples else _LOOK_S
-                block = self._ring.read(max(round(self._rate_hz * LONGEST_BLOCK_S), 1), timeout_s)
+                block = self._ring.read(max(round(self._rate_hz * LONGEST_BLOCK_AHEAD_S), 1), timeout_s)
                 if block is not None:
                     yield block
         finally:
@@ -234,7 +234,7 @@ class Microphone:
                 self._ring.write(samples)
             # The next read begins at once: what it is to bring can not wait for the worker.
             exact = capture.stream is not None and capture.stream.rate_hz == self._rate_hz
-            wanted_s = block_s(self._rhythm, self._ring.end_sample, self._rate_hz, exact=exact)
+            wanted_s = block_s(self._rhythm, self._ring.end_sample, self._rate_hz, exact=exact, ahead=True)
             capture.block_s = min(wanted_s, self._settings.ring_s / 2)
             in_the_flow = missing and self._heard_samples > 0
             self._heard_at_s, self._heard_samples = now_s, self._heard_samples + len(samples)
@@ -302,7 +302,7 @@ class Microphone:
     def _stalled(self) -> MonitorError:
         remedy = "see [audio] command" if self._settings.command else "see whether the sound server hangs"
         found = f"no audio from '{self.name}' for {self._patience_s():g} s"
-        return NoInputError(f"{found}, wanted some every {LONGEST_BLOCK_S:g} s; {remedy}")
+        return NoInputError(f"{found}, wanted some every {LONGEST_BLOCK_AHEAD_S:g} s; {remedy}")
 
     def _log_loss(self, missing: int, now_s: float) -> None:
         if now_s - self._loss_logged_at_s >= _LOSS_LOG_S:

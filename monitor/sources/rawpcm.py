@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
-import queue
-import threading
-from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from monitor.errors import BadAudioError, NoInputError, UsageError
-from monitor.host import elapsed_s
-from monitor.limits import PIPE_READS_MAX
 from monitor.sources import LIVE_BLOCK_S, SourceStatus
 from monitor.sources.blockreading import BlockReading
+from monitor.sources.pipereader import PipeReader
 from monitor.sources.resample import BlockStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -28,9 +22,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_SAMPLE_BYTES = 2
-_LOOK_S = 1.0
-"""How often it is said that a writer that is away is waited for."""
+_SAMPLE = np.dtype("<i2")
+_SPARE_BYTES = 1 << 13
+"""Read beyond a block's end: what the writer's last piece brings of the next one is not to be waited for."""
 _MAGIC_BYTES = 4
 _MAGICS = {b"RIFF": "WAV", b"fLaC": "FLAC", b"OggS": "Ogg"}
 
@@ -41,8 +35,7 @@ class RawPcm:
     Audio arrives in its own time, so the source is live. Yet nothing is lost here: a reader that is late lets the pipe
     run full, and its writer waits (or counts the loss itself, as arecord does).
 
-    The stream is read on a thread of its own, past its buffer: a blocked read can not be ended, and select() does not
-    know pipes on every system. Nobody else may have read from the stream.
+    It is read on the thread that takes the blocks: another one would wake up as often, and hand over what it read.
     """
 
     live = True
@@ -62,16 +55,13 @@ class RawPcm:
             self._blocks = BlockStream(rate_hz_in, channels, rate_hz, LIVE_BLOCK_S)
         except BadAudioError as error:
             raise UsageError(f"raw audio: {error}") from None
-        self._stream = stream
         self._channels = channels
         self._rate_hz_in = rate_hz_in
-        self._fd = _fd_of(stream)
-        self._frame_bytes = channels * _SAMPLE_BYTES
-        self._reading = BlockReading(rate_hz_in, self._frame_bytes, rate_hz)
-        self._reads: queue.Queue[bytes | Exception] = queue.Queue(PIPE_READS_MAX)
-        self._ended = False
-        self._stopped = threading.Event()
-        self._tended_at_s: float | None = None
+        self._frame_bytes = channels * _SAMPLE.itemsize
+        self._pipe = PipeReader(stream)
+        self._reading = BlockReading(rate_hz_in, self._frame_bytes, rate_hz, self._pipe.holds_bytes)
+        self._waiting = b""
+        """Came behind the block under way."""
 
     def blocks(self) -> Iterator[AudioBlock]:
         """The audio until the stream ends, in blocks that end where `attend` says.
@@ -80,30 +70,25 @@ class RawPcm:
             BadAudioError: the stream starts with the header of an audio file.
             NoInputError: the stream cannot be read, or ends before its first sample.
         """
-        parts = (_reader(self._stream, self._fd), self._reads, self._reading, self._stopped)
-        threading.Thread(target=_read_all, args=parts, name="stdin", daemon=True).start()
         pending = self._first_bytes()
-        while pending and not self._stopped.is_set():
+        while pending and not self._pipe.stopped:
             n_whole = len(pending) - len(pending) % self._frame_bytes
             yield from self._blocks.push(self._frames(pending[:n_whole]))
             piece = self._next_read()
             if not piece and n_whole < len(pending):
                 _log.warning("%s ends within a sample, %d bytes are ignored", self.name, len(pending) - n_whole)
             pending = pending[n_whole:] + piece if piece else b""
-        if not self._stopped.is_set():
+        if not self._pipe.stopped:
             yield from self._blocks.flush()
 
     def stop(self) -> None:
-        """End `blocks` at once; a read that is blocked is left behind on its daemon thread."""
-        self._stopped.set()
-        # Whoever waits for the next read is woken; where there is no room nobody waits.
-        with suppress(queue.Full):
-            self._reads.put_nowait(b"")
+        """End `blocks` at once."""
+        self._pipe.stop()
 
     def status(self) -> SourceStatus:
         """What is read."""
         return SourceStatus(
-            device=self.name, rate_hz=self._rate_hz_in, channels=self._channels, tended_at_s=self._tended_at_s
+            device=self.name, rate_hz=self._rate_hz_in, channels=self._channels, tended_at_s=self._pipe.tended_at_s
         )
 
     def mute(self, *, muted: bool) -> None:
@@ -115,18 +100,28 @@ class RawPcm:
         self._blocks.joined = rhythm is not None
 
     def _next_read(self) -> bytes:
-        """What came next; nothing when the stream has ended or `stop` was called."""
-        while not self._ended and not self._stopped.is_set():
-            self._tended_at_s = elapsed_s()  # a writer that is away is waited for
-            try:
-                piece = self._reads.get(timeout=_LOOK_S)
-            except queue.Empty:
-                continue
-            if isinstance(piece, Exception):
-                raise NoInputError(f"{self.name} cannot be read ({piece}), wanted raw s16le; check what is piped in")
-            self._ended = not piece
-            return piece
-        return b""
+        """What came next, up to the end of a block; nothing when the stream has ended or `stop` was called."""
+        block = b""
+        while piece := self._piece():
+            block += piece
+            if self._reading.took(len(piece)):
+                break
+        return block
+
+    def _piece(self) -> bytes:
+        """What is missing of the block under way, or as much of it as there is."""
+        wanted_bytes = self._reading.wanted_bytes()
+        if not self._waiting:
+            self._waiting = self._read(wanted_bytes + _SPARE_BYTES)
+        piece, self._waiting = self._waiting[:wanted_bytes], self._waiting[wanted_bytes:]
+        return piece
+
+    def _read(self, n_bytes: int) -> bytes:
+        try:
+            return self._pipe.read(n_bytes, self._reading.rest_s)
+        except (OSError, ValueError) as error:
+            message = f"{self.name} cannot be read ({error}), wanted raw s16le; check what is piped in"
+            raise NoInputError(message) from None
 
     def _first_bytes(self) -> bytes:
         start = b""
@@ -137,53 +132,16 @@ class RawPcm:
                 f"{self.name} starts with a {found} header, wanted raw s16le; "
                 "use arecord -t raw, ffmpeg -f s16le, or give the file's name"
             )
-        if not start and not self._stopped.is_set():
+        if not start and not self._pipe.stopped:
             raise NoInputError(
                 f"{self.name} ended before any audio came, wanted raw s16le; see what the program that writes it says"
             )
         return start
 
     def _frames(self, whole: bytes) -> NDArray[np.int16]:
-        return np.frombuffer(whole, dtype="<i2").astype(np.int16, copy=False).reshape(-1, self._channels)
-
-
-def _reader(stream: BinaryIO, fd: int | None) -> Callable[[int], bytes]:
-    # os.read takes no lock: a BufferedReader's, held by a blocked thread, aborts the interpreter when it exits.
-    return stream.read if fd is None else partial(os.read, fd)
-
-
-def _read_all(
-    read: Callable[[int], bytes], reads: queue.Queue[bytes | Exception], reading: BlockReading, stopped: threading.Event
-) -> None:
-    """Read until the stream ends; an empty piece says so. Runs on the reading thread.
-
-    It knows nothing of the source: a thread left behind in a read would keep the resampler, whose library complains
-    at exit about what was not given back.
-    """
-    try:
-        block = b""
-        while piece := read(reading.wanted_bytes()):
-            block += piece
-            if reading.took(len(piece)):
-                reads.put(block)
-                block = b""
-            else:
-                stopped.wait(reading.rest_s)
-        if block:
-            reads.put(block)
-        reads.put(b"")
-    except (OSError, ValueError) as error:
-        reads.put(error)
+        return np.frombuffer(whole, _SAMPLE).astype(np.int16, copy=False).reshape(-1, self._channels)
 
 
 def file_format(start: bytes) -> str:
     """The format of audio file whose header this is; empty where it is none that is known."""
     return _MAGICS.get(start[:_MAGIC_BYTES], "")
-
-
-def _fd_of(stream: BinaryIO) -> int | None:
-    """The stream's file descriptor; None for one in memory."""
-    try:
-        return stream.fileno()
-    except (OSError, ValueError, AttributeError):
-        return None

@@ -6,7 +6,7 @@ then resamples as a stream whose output does not depend on how the input was cut
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class MonoResampler:
             BadAudioError: a sample is NaN or infinite.
         """
         if self._soxr is None and frames.dtype == np.int16 and frames.shape[1] == 1:
-            return np.array(frames[:, 0], dtype=np.int16)
+            return cast("NDArray[np.int16]", frames[:, 0])
         mono = _mean_of_channels(frames)
         return to_int16(mono if self._soxr is None else self._soxr.resample_chunk(mono))
 
@@ -86,7 +86,8 @@ class BlockStream:
 
     def push(self, frames: NDArray[np.int16] | NDArray[np.float32]) -> list[AudioBlock]:
         """Take sample frames, shape (n, channels); the blocks that are complete with them."""
-        self._pending = np.concatenate([self._pending, self._resampler.push(frames)])
+        fresh = self._resampler.push(frames)
+        self._pending = np.concatenate([self._pending, fresh]) if len(self._pending) else fresh
         n_blocks = len(self._pending) // self._block_samples
         if self.joined and n_blocks:
             return [self._cut(n_blocks * self._block_samples)]
