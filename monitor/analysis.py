@@ -91,6 +91,7 @@ def analyse(
             the error in the result.
     """
     tally = _Tally(len(labels), rate_hz)
+    pipeline.tells_levels = False
     error: BadAudioError | None = None
     end_sample = 0
     try:
@@ -131,8 +132,8 @@ class _Tally:
     def add(self, events: list[PipelineEvent]) -> None:
         for event in events:
             if isinstance(event, Estimate):
-                self._posteriors += event.posteriors * np.float64(event.speech_ratio)
-                self._weight += event.speech_ratio
+                self._posteriors += event.posteriors * np.float64(event.weight)
+                self._weight += event.weight
             elif isinstance(event, SpeechEnded):
                 self.speech_samples += event.voiced_samples
             elif isinstance(event, EmotionEvent) and event.type == "end":

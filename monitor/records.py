@@ -137,6 +137,8 @@ class AnalysisWindow:
     """End of the window; its frames lie before it."""
     speech_ratio: float
     """Share of the window that the gate found voiced, above 0, at most 1."""
+    hops: int = 1
+    """It stands for so many: some are left out of long speech."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,7 +156,14 @@ class Estimate:
     confidence: float
     """The smoothed posterior of the label, 0-1; of the most likely one where it is `uncertain`."""
     speech_ratio: float = 1.0
-    """Share of the window that the gate found voiced, above 0, at most 1: its weight in a mean over windows."""
+    """Share of the window that the gate found voiced, above 0, at most 1."""
+    hops: int = 1
+    """As of its window."""
+
+    @property
+    def weight(self) -> float:
+        """In a mean over windows: by how much speech it stands for."""
+        return self.speech_ratio * self.hops
 
 
 @dataclass(frozen=True, slots=True)

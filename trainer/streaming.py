@@ -107,5 +107,5 @@ class Listener:
             np.array(windows, dtype=np.float32).reshape(-1, rule.window_frames, spec.n_coefficients),
             np.array([estimate.end_sample for estimate in estimates], dtype=np.int64),
             np.array([estimate.posteriors for estimate in estimates]).reshape(-1, len(self._recorder.labels)),
-            np.array([estimate.speech_ratio for estimate in estimates]),
+            np.array([estimate.weight for estimate in estimates]),
         )

@@ -260,7 +260,7 @@ class Pipeline:
     def _estimate(self, window: AnalysisWindow, posteriors: NDArray[np.float64]) -> list[PipelineEvent]:
         smoothed, label, confidence = self._smoother.update(posteriors, window.end_sample / self._spec.rate_hz)
         start, end = self._origin + window.start_sample, self._origin + window.end_sample
-        estimate = Estimate(start, end, posteriors, smoothed, label, confidence, window.speech_ratio)
+        estimate = Estimate(start, end, posteriors, smoothed, label, confidence, window.speech_ratio, window.hops)
         voiced = self._gate.voiced.until(self._now)
         voiced = replace(voiced, end_sample=self._origin + voiced.end_sample)
         event = self._segments.estimated(estimate, self._origin + self._now, voiced)

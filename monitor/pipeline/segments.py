@@ -70,8 +70,8 @@ class Segments:
         if segment is None:
             return None
         segment.windows += 1
-        segment.posterior_sum += estimate.speech_ratio * estimate.posteriors
-        segment.speech_sum += estimate.speech_ratio
+        segment.posterior_sum += estimate.weight * estimate.posteriors
+        segment.speech_sum += estimate.weight
         if estimate.label == segment.emotion:
             return None
         # Room for the `end` that every `new` owes is kept free.

@@ -60,6 +60,7 @@ class Windows:
         self.next_due = 0
         """A window is due by this sample, while speech goes on."""
         self._speech_start = 0
+        self._hops = 1
         self._last_end = 0
         self._last_voiced_end = 0
 
@@ -80,6 +81,7 @@ class Windows:
         """Speech started at sample `at_sample` and was noticed at `now`: windows are due from the next grid point."""
         self.next_due = (now // self.hop_samples + 1) * self.hop_samples
         self._speech_start = at_sample
+        self._hops = 1
         while self._votes and self._votes[0][1] <= at_sample:
             self._votes.popleft()
 
@@ -88,9 +90,10 @@ class Windows:
         if end < self.next_due:
             return None
         self.next_due += self.hop_samples
+        hops, self._hops = self._hops, 1
         window = None
         if self._last_voiced_end > self._last_end:
-            window = self._cut(end, self._rule.min_speech_s)
+            window = self._cut(end, self._rule.min_speech_s, hops)
         if window is None:
             # Barks or knocks can hold the gate open for hours without ever filling a window.
             self._pass_over()
@@ -107,7 +110,8 @@ class Windows:
         if now - self._speech_start >= 2 * self.n_samples:
             # On the grid of the stream as well: when exactly speech fills a window then moves none of the later ones.
             step = self.hop_samples * self._rule.settled_hops
-            self.next_due = -(-self.next_due // step) * step
+            due, self.next_due = self.next_due, -(-self.next_due // step) * step
+            self._hops += (self.next_due - due) // self.hop_samples
 
     @property
     def hop_samples(self) -> int:
@@ -119,7 +123,7 @@ class Windows:
         """Length of a window."""
         return (self._rule.window_frames - 1) * self._spec.hop_samples + self._spec.frame_samples
 
-    def _cut(self, end: int, min_speech_s: float) -> AnalysisWindow | None:
+    def _cut(self, end: int, min_speech_s: float, hops: int = 1) -> AnalysisWindow | None:
         last_frame = (end - self._spec.frame_samples) // self._spec.hop_samples
         window_end = last_frame * self._spec.hop_samples + self._spec.frame_samples
         window_start = window_end - self.n_samples
@@ -129,7 +133,7 @@ class Windows:
         self._last_end = end
         self._roll(last_frame)
         ratio = min(voiced / self.n_samples, 1.0)
-        return AnalysisWindow(self._values.copy(), max(window_start, 0), window_end, ratio)
+        return AnalysisWindow(self._values.copy(), max(window_start, 0), window_end, ratio, hops)
 
     def _voiced_samples(self, window_start: int) -> int:
         while self._votes and self._votes[0][1] <= window_start:

@@ -123,6 +123,28 @@ def test_the_end_tells_the_mean_of_the_windows_weighed_by_their_speech():
     assert end.emotion == FeatureHash.labels[int(mean.argmax())]
 
 
+def test_in_long_speech_a_window_weighs_as_much_as_the_speech_it_stands_for():
+    pipeline = make()
+    events = hear(pipeline, talk(-1, 9, -1)) + pipeline.flush()
+    estimates = [e for e in events if isinstance(e, Estimate)]
+    assert {e.hops for e in estimates} >= {1, 3}
+    # All of it stands for the nine seconds, a hop of a quarter of a second each; the first needs some speech to be due.
+    assert sum(e.hops for e in estimates) == pytest.approx(9 / 0.25, abs=3)
+    mean = sum(e.speech_ratio * e.hops * e.posteriors for e in estimates) / sum(e.weight for e in estimates)
+    assert list(emotion_events(events)[-1].scores.values()) == pytest.approx(mean.tolist())
+
+
+def test_levels_that_nobody_wants_change_nothing_else():
+    samples = talk(-1, 2, -2, 0.3, -1)
+    told, untold = make(), make()
+    untold.tells_levels = False
+    with_levels, without = hear(told, samples) + told.flush(), hear(untold, samples) + untold.flush()
+    assert [e for e in with_levels if not isinstance(e, LevelMeasured | Estimate)] == [
+        e for e in without if not isinstance(e, Estimate)
+    ]
+    assert not [e for e in without if isinstance(e, LevelMeasured)]
+
+
 def test_a_short_word_is_classified_at_its_end():
     pipeline = make()
     events = emotion_events(hear(pipeline, talk(-1, 0.2, -1)) + pipeline.flush())

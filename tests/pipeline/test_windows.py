@@ -147,3 +147,42 @@ def test_knocks_that_never_fill_a_window_hold_no_audio_back():
     assert len(found) >= 2
     for window in found:
         np.testing.assert_array_equal(window.values, rows_of(samples, window))
+
+
+def settled(seconds, *, pause_at=None):
+    """End and weight of each window of speech that goes on, as the pipeline tells it; not at VAD frame `pause_at`."""
+    walk, found = Walk(noise(seconds)), []
+    walk.windows.start(0, 0)
+    for number in range(int(seconds * 16_000) // FRAME):
+        if (window := walk.step()) is not None:
+            found.append((round(walk.now / 16_000, 1), window.hops))
+            if pause_at is None or not pause_at <= walk.now / 16_000 < pause_at + 1:
+                walk.windows.settle(walk.now)
+    return found
+
+
+def test_long_speech_is_classified_less_often_and_each_window_stands_for_those_left_out():
+    found = settled(9)
+    # A window is a little more than a second long here: after two of them, every third half second is enough.
+    every = [(0.5, 1), (1.0, 1), (1.5, 1), (2.0, 1), (2.5, 1), (3.0, 1)]
+    assert found == [*every, (4.5, 3), (6.0, 3), (7.5, 3), (9.0, 3)]
+    assert sum(hops for _, hops in found) == 9 / 0.5
+
+
+def test_a_pause_in_long_speech_brings_every_window_back():
+    assert settled(9, pause_at=4.2) == [
+        *[(0.5, 1), (1.0, 1), (1.5, 1), (2.0, 1), (2.5, 1), (3.0, 1)],
+        *[(4.5, 3), (5.0, 1), (5.5, 1), (6.0, 1), (7.5, 3), (9.0, 3)],
+    ]
+
+
+def test_speech_that_begins_anew_is_classified_as_often_as_ever():
+    walk, ends = Walk(noise(8)), []
+    walk.windows.start(0, 0)
+    for number in range(260):
+        if number == 150:  # 4.5 s
+            walk.windows.start(walk.now, walk.now)
+        if walk.step() is not None:
+            ends.append(round(walk.now / 16_000, 1))
+            walk.windows.settle(walk.now)
+    assert ends == [0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5]
