@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from benchmarks.everyhop import EveryHop
 from benchmarks.interpreter import operators
 from benchmarks.listening import PERCENT
 from benchmarks.measurement import Measurement, Target
@@ -18,7 +19,7 @@ from benchmarks.rates import measure_rates, webrtcvad_cpu_s
 from benchmarks.recording import RATE_HZ
 from benchmarks.stages import cpu_s, run
 from monitor.card import read_model_file
-from monitor.model import EmotionModel, shipped_model
+from monitor.model import shipped_model
 from monitor.pipeline import GateRule, Pipeline
 from monitor.pipeline.gate import VAD_FRAME_MS
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from benchmarks.operations import Work
     from benchmarks.recording import Recording
+    from monitor.pipeline.classifier import Classifier
 
 GROUP = "arithmetic limit"
 RATES = "this machine, one thread"
@@ -67,7 +69,7 @@ def limit_percent(works: Sequence[Work], rates: Mapping[Kind, float]) -> float:
     return 100 * sum(max(work.n / rates[work.kind], work.n_bytes / rates[Kind.BYTE]) for work in works)
 
 
-def pipeline_percent(model: EmotionModel, samples: NDArray[np.int16]) -> float:
+def pipeline_percent(model: Classifier, samples: NDArray[np.int16]) -> float:
     """Of a core, what a new pipeline takes for int16 samples (n,)."""
     return 100 * cpu_s(partial(run, Pipeline(model), samples)) / (len(samples) / RATE_HZ)
 
@@ -86,7 +88,7 @@ def _part(work: Work, rates: Sequence[Mapping[Kind, float]]) -> Measurement:
 
 def _held(stretch: _Stretch, rates: Sequence[Mapping[Kind, float]]) -> list[Measurement]:
     """The limit, what the pipeline takes, and their ratio round by round."""
-    model = EmotionModel.load(shipped_model())
+    model = EveryHop.shipped()
     detection, ours = [], []
     for _ in rates:
         seconds = webrtcvad_cpu_s(stretch.samples, RATE_HZ, VAD_FRAME_MS, GateRule().mode)

@@ -153,7 +153,7 @@ def settled(seconds, *, pause_at=None):
     """End and weight of each window of speech that goes on, as the pipeline tells it; not at VAD frame `pause_at`."""
     walk, found = Walk(noise(seconds)), []
     walk.windows.start(0, 0)
-    for number in range(int(seconds * 16_000) // FRAME):
+    for _ in range(int(seconds * 16_000) // FRAME):
         if (window := walk.step()) is not None:
             found.append((round(walk.now / 16_000, 1), window.hops))
             if pause_at is None or not pause_at <= walk.now / 16_000 < pause_at + 1:
