@@ -14,7 +14,6 @@ TOLD_AS = {
     "monitor/mqtt/outgoing.py _waiting": {"queue_max", "momentary_max"},
     "monitor/ring.py _losses": {"ring_s"},  # at most one for each stored sample, see test_ring.py
     "monitor/sinks/outbox.py _queue": {"reports_max"},
-    "monitor/sources/rawpcm.py _reads": {"pipe_reads_max"},
 }
 """Queues that grow with the world, and the names by which their bounds are told."""
 OF_THEIR_OWN_SIZE = {
