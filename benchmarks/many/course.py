@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Measure = Callable[[Way, int, Sequence[Load]], StepFigures]
 
-NUMBERS: dict[Way, tuple[int, ...]] = {"processes": (1, 2, 4, 8, 16, 32, 64, 128, 256), "together": (1, 8, 64)}
+NUMBERS: dict[Way, tuple[int, ...]] = {"processes": (1, 2, 4, 8, 16, 32, 64, 128, 256, 512), "together": (1, 8, 64)}
 QUICK: dict[Way, tuple[int, ...]] = {"processes": (4,), "together": (4,)}
 _MEMORY_SHARE = 0.8
 """Of what is free, as much may be taken."""
