@@ -14,7 +14,7 @@ from benchmarks.listening import PERCENT
 from benchmarks.measurement import OURS, PER_WINDOW, Measurement
 from benchmarks.recording import BLOCK_S, RATE_HZ, clip, default_gate
 from monitor.pipeline import Pipeline
-from monitor.pipeline.gate import VAD_FRAME_MS, Level
+from monitor.pipeline.gate import VAD_FRAME_MS, GateState, Level, mean_squares
 from monitor.pipeline.segments import Segments
 from monitor.pipeline.smoother import DecisionRule, Smoother
 from monitor.pipeline.voiced import Voiced
@@ -135,11 +135,17 @@ def hear(samples: NDArray[np.int16], model: EveryHop) -> Heard:
 
 
 def _gate(heard: Heard, _model: EveryHop) -> None:
-    gate, now = default_gate(), 0
-    for frame in heard.frames:
-        level = Level.of(frame)
-        start, now = now, now + len(frame)
-        gate.step(start, now, voiced=gate.is_voiced(frame, level), mean_square=level.mean_square)
+    """As the pipeline does it: power is measured where there are votes, a block's frames at once."""
+    gate, now, n_block = default_gate(), 0, round(BLOCK_S * _MS_PER_S / VAD_FRAME_MS)
+    for at in range(0, len(heard.frames), n_block):
+        frames = heard.frames[at : at + n_block]
+        votes = [gate.vote(frame) for frame in frames]
+        if gate.state is GateState.SILENCE and not any(votes):
+            now += sum(len(frame) for frame in frames)
+            continue
+        for frame, vote, power in zip(frames, votes, mean_squares(np.stack(frames)), strict=True):
+            start, now = now, now + len(frame)
+            gate.step(start, now, voiced=gate.is_loud(power) and vote, mean_square=power)
 
 
 def _features(heard: Heard, model: EveryHop) -> list[NDArray[np.float32]]:

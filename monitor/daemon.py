@@ -2,7 +2,7 @@
 
 | thread  | does                                              | if late                                          |
 |---------|---------------------------------------------------|--------------------------------------------------|
-| capture | in live sources: device to ring                   | the ring overwrites the oldest and counts        |
+| capture | of a microphone: device to ring                   | the ring overwrites the oldest and counts        |
 | worker  | source → pipeline → `offer` to each sink's outbox | -                                                |
 | sinks   | outbox → write, one thread a sink                 | bounded, drops the oldest, counts                |
 | main    | signals, liveness, systemd, reload, stop          | what hangs at the end is left behind             |
@@ -131,7 +131,7 @@ class Daemon:
         """Until the source ends, somebody asks for the end, or only an end helps."""
         try:
             while self._goes_on():
-                self._wakeup.wait(self._watch.every_s)
+                self._wakeup.wait(self._watch.wait_s)
                 if not self._goes_on():
                     return
                 if self._reload_asked:
@@ -150,6 +150,9 @@ class Daemon:
     def mute(self, muted: bool) -> None:
         """Ask to hear nothing, or to hear again; from any thread. Open speech gets its `end`."""
         self._mute_asked = muted
+        # Whoever asks is waiting to be told.
+        self._watch.look_soon()
+        self._wakeup.set()
         self._losses.mute(muted)
         for hearing in (self._hearing, self._following):
             if hearing is not None:
@@ -233,7 +236,7 @@ class Daemon:
         self._wakeup.set()
 
     def _look(self) -> None:
-        """Every other second, in the main thread."""
+        """Every few seconds, in the main thread."""
         hearing = self._hearing
         p95_ms = hearing.timing.p95_ms() if hearing.timing is not None else None
         status = self._watch.look(

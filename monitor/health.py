@@ -84,7 +84,7 @@ class TimedClassifier:
     def p95_ms(self) -> float | None:
         """95th percentile over the last windows, in milliseconds; None before the first. From any thread."""
         took_s = sorted(self._took_s.copy())
-        # The nearest rank: numpy's percentile takes 67 us, ten times as long, and it is asked for every second.
+        # The nearest rank: numpy's percentile takes 67 us, ten times as long, and it is asked for at every look.
         return round(1000 * took_s[math.ceil(0.95 * len(took_s)) - 1], 2) if took_s else None
 
 

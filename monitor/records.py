@@ -64,7 +64,7 @@ class Rhythm:
         A stretch that is longer than a block is cut evenly.
         """
         since = position - self.origin_sample
-        due = self._next_due(since) if self.speaking else self._frame_end(since + longest_samples)
+        due = self._next_due(since) if self.speaking else self._frames_within(since, longest_samples)
         if self.turn_sample is not None:
             turn = self._frame_end(self.turn_sample - self.origin_sample)
             due = turn if since < turn < due else due
@@ -74,6 +74,11 @@ class Rhythm:
         # The shorter ones first: two in a row, over the due point, are then no longer than what is due is apart.
         part_end = (since + (due - since) // n_blocks) // self.frame_samples * self.frame_samples
         return self.origin_sample + max(part_end, self._frame_end(since + 1))
+
+    def _frames_within(self, since: int, n_samples: int) -> int:
+        """The last end of a VAD frame that is no further than `n_samples` behind `since`, or the next one at all."""
+        end = (since + n_samples) // self.frame_samples * self.frame_samples
+        return max(end, self._frame_end(since + 1))
 
     def _next_due(self, since: int) -> int:
         """End of the VAD frame of the next window behind `since`; both counted from the origin."""

@@ -1,4 +1,4 @@
-"""Looks after a running monitor every other second: takes its status, tells systemd, and finds out what is stuck."""
+"""Looks after a running monitor every few seconds: takes its status, tells systemd, and finds out what is stuck."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ _LOOK_EVERY_S = 2.5
 _SOON = 0.9
 """Share of the time between two looks after which it is time again: a timer may be early."""
 _PINGS_PER_WATCHDOG = 4
-_HANGING_LOOKS = 4
-"""In a row: after a suspend or a SIGSTOP all threads seem to hang, until they come round."""
+_FIRST_LOOK_S = 1.0
+_HANGING_LOOKS = 3
+_HANGING_S = 6.0
+"""So many looks in a row, and so long: after a suspend or a SIGSTOP all threads seem to hang, until they come round."""
 
 
 class Watch:
@@ -42,6 +44,16 @@ class Watch:
         self._hangs_since_s: float | None = None
         self._hanging_outputs: list[str] = []
         self._n_hanging_looks = 0
+        self._output_hangs_since_s = 0.0
+
+    @property
+    def wait_s(self) -> float:
+        """Until the next look."""
+        return self.every_s if self.status is not None else min(self.every_s, _FIRST_LOOK_S)
+
+    def look_soon(self) -> None:
+        """Something has changed: the next look is not to be passed over; from any thread."""
+        self._looked_s = float("-inf")
 
     def forget(self) -> None:
         """Say the status again at the next look."""
@@ -59,7 +71,7 @@ class Watch:
             return None
         self._looked_s = now_s
         self._hanging_outputs = _tend(outboxes)
-        self._n_hanging_looks = self._n_hanging_looks + 1 if self._hanging_outputs else 0
+        self._count_hanging()
         alive = worker_alive and self._health.worker_turns(source) and all(outbox.is_alive() for outbox in outboxes)
         watchdog_s = self._notifier.watchdog_s
         if (
@@ -84,15 +96,23 @@ class Watch:
         Raises:
             StuckError: in the sound system for longer than `longest_s`, or in an output: only a new process helps.
         """
-        if self._n_hanging_looks > _HANGING_LOOKS:
-            raise StuckError(f"the thread of {', '.join(self._hanging_outputs)} hangs; leaving, to be started anew")
         now_s = elapsed_s()
+        if self._n_hanging_looks > _HANGING_LOOKS and now_s - self._output_hangs_since_s >= _HANGING_S:
+            raise StuckError(f"the thread of {', '.join(self._hanging_outputs)} hangs; leaving, to be started anew")
         if not (source.status().hanging and source.status().failure):
             self._hangs_since_s = None
         elif self._hangs_since_s is None:
             self._hangs_since_s = now_s
         elif now_s - self._hangs_since_s > longest_s:
             raise StuckError(f"the sound system hangs for more than {longest_s:g} s; leaving, to be started anew")
+
+    def _count_hanging(self) -> None:
+        if not self._hanging_outputs:
+            self._n_hanging_looks = 0
+        elif not self._n_hanging_looks:
+            self._output_hangs_since_s, self._n_hanging_looks = elapsed_s(), 1
+        else:
+            self._n_hanging_looks += 1
 
     def _is_news(self, status: StatusTaken, now_s: float) -> bool:
         said = self._said

@@ -277,7 +277,7 @@ def test_an_output_that_hangs_ends_the_process_and_one_that_comes_round_does_not
     assert notifier.pings > 0
     output.hangs = True
     with pytest.raises(StuckError, match="thread of mqtt hangs"):
-        go_on(6)
+        go_on(10)
 
 
 def test_a_recording_needs_no_systemd():

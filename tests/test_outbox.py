@@ -141,3 +141,12 @@ def test_a_sink_is_not_woken_by_levels_that_it_does_not_tell():
     outbox.offer(Report(SpeechStarted(2), 0.0))
     assert close(outbox)
     assert sink.seen == [2]
+
+
+def test_a_sink_is_asked_what_it_wants():
+    sink, asked = Recording(), []
+    sink.wants = lambda event: asked.append(event) or False
+    outbox = Outbox(sink, lambda: None, lossless=False)
+    outbox.offer(Report(SpeechStarted(5), 0.0))
+    assert asked == [SpeechStarted(5)]
+    assert not outbox._queue

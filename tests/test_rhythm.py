@@ -32,6 +32,16 @@ def test_a_block_ends_at_a_frame_after_its_beginning_and_never_goes_past_what_is
     assert not [at for at in due if since < at < end]
 
 
+@given(origin=st.integers(0, 10**6), since=st.integers(0, 10**6), n_frames=st.integers(1, 40))
+def test_blocks_in_silence_are_as_long_as_they_may_wherever_they_begin(origin, since, n_frames):
+    """A resampler's blocks do not begin with a VAD frame."""
+    rhythm = Rhythm(origin, origin, 8_000, FRAME, speaking=False)
+    end = rhythm.block_end(origin + since, n_frames * FRAME) - origin
+    assert end % FRAME == 0
+    assert since < end
+    assert end - since > (n_frames - 1) * FRAME
+
+
 def test_blocks_go_on_to_exactly_what_is_due():
     rhythm = Rhythm(1_000, 1_000, 8_000, FRAME, speaking=True)
     ends, at = [], 1_000

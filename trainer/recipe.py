@@ -38,7 +38,8 @@ class WindowTable(Table, frozen=True, kw_only=True):
     @property
     def rule(self) -> WindowRule:
         """As the pipeline takes it."""
-        return WindowRule(self.frames, self.hop_frames, self.min_speech_s, self.min_final_speech_s)
+        # None is left out: there is no model yet that would tell where somebody speaks.
+        return WindowRule(self.frames, self.hop_frames, self.min_speech_s, self.min_final_speech_s, settled_hops=1)
 
 
 class CorpusUse(Table, frozen=True, kw_only=True):

@@ -37,7 +37,7 @@ class HeardClip:
     posteriors: NDArray[np.float64]
     """float64, shape (n, labels)."""
     speech_ratios: NDArray[np.float64]
-    """float64, shape (n,): weight of each window in the clip's result."""
+    """float64, shape (n,): weight of each window in the clip's result; above 1 where it stands for some left out."""
 
     @property
     def mean_posteriors(self) -> NDArray[np.float64] | None:

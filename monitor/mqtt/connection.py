@@ -290,7 +290,8 @@ class _Session:
             raise TimeoutError("the broker does not answer CONNECT")
 
     def _turn_s(self) -> float:
-        return min(self._settings.keepalive_s / _TURNS_PER_KEEPALIVE, _LONGEST_TURN_S) if self.greeted else _TURN_S
+        # The client's: a broker may have asked for a shorter one than is set.
+        return min(self._client.keepalive / _TURNS_PER_KEEPALIVE, _LONGEST_TURN_S) if self.greeted else _TURN_S
 
     def say_goodbye(self) -> None:
         """An end in order: the broker publishes the will, whatever still waits here."""

@@ -154,6 +154,8 @@ class Pipeline:
     def _frames(self, frames: NDArray[np.int16], votes: list[bool]) -> list[PipelineEvent]:
         """VAD frames, int16 (n, frame), and the detector's vote on each."""
         levels: list[Level | None] = [*Level.of_each(frames)] if self.tells_levels else [None] * len(frames)
+        if not self.tells_levels:
+            self._levels.clear()  # of before, when somebody wanted them
         events = []
         for frame, vote, mean_square, level in zip(frames, votes, mean_squares(frames), levels, strict=True):
             voiced = self._gate.is_loud(mean_square) and vote

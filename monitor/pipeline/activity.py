@@ -40,7 +40,7 @@ class SpeechActivity:
     @property
     def goes_on(self) -> bool:
         """Whether somebody speaks at the very end of the last window; without a model that tells, that is taken so."""
-        return self.is_speaking and self._spoken_end >= self._window_end - self._step
+        return self.is_speaking and self._spoken_end > self._window_end - self._step
 
     def open(self, at_sample: int) -> None:
         """The gate opened, with speech from `at_sample` on."""

@@ -101,7 +101,7 @@ class FrameStream:
         if used:
             self._last_raw = float(raw[used - 1])
         rest = raw[used:]
-        self._pending, self._n_pending = [rest], len(rest)
+        self._pending, self._n_pending = [rest] if len(rest) else [], len(rest)
         self.next_frame += n_frames
 
     def _drop(self, n_samples: int) -> None:

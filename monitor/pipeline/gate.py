@@ -144,7 +144,7 @@ class Gate:
             return None
         if self.state is GateState.ONSET:
             return self._run_start + self._times.onset_samples
-        return self.voiced.end_sample + self._times.hangover_samples
+        return self.voiced.end_sample + max(self._times.hangover_samples, 1)
 
     @property
     def asks_power(self) -> bool:

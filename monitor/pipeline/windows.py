@@ -35,7 +35,7 @@ class WindowRule:
     min_final_speech_s: float = 0.25
     """Voiced time that the last window needs."""
     settled_hops: int = 3
-    """Long speech without a pause gets one every so many hops: each next one holds little new."""
+    """Long speech without a pause gets one every so many hops, as far as they overlap by half: little is new."""
 
 
 class Windows:
@@ -103,13 +103,17 @@ class Windows:
         """The window that closes the speech at sample `end`; None where the last one saw all of it."""
         if self._last_voiced_end <= self._last_end:
             return None
-        return self._cut(end, self._rule.min_final_speech_s)
+        due_before = self.next_due - self._hops * self.hop_samples
+        # Less than it would have stood for, had it become due.
+        hops = min(max(-(-(end - due_before) // self.hop_samples), 1), self._hops)
+        return self._cut(end, self._rule.min_final_speech_s, hops)
 
     def settle(self, now: int) -> None:
         """Speech goes on without a pause: when it has filled a window twice, `settled_hops` are enough."""
         if now - self._speech_start >= 2 * self.n_samples:
             # On the grid of the stream as well: when exactly speech fills a window then moves none of the later ones.
-            step = self.hop_samples * self._rule.settled_hops
+            overlapping = max(self._rule.window_frames // (2 * self._rule.hop_frames), 1)
+            step = self.hop_samples * min(self._rule.settled_hops, overlapping)
             due, self.next_due = self.next_due, -(-self.next_due // step) * step
             self._hops += (self.next_due - due) // self.hop_samples
 

@@ -20,7 +20,8 @@ class Sink(Protocol):
     """Takes reports one at a time, always from the same thread.
 
     One that has no use for levels may say so by an attribute `wants_levels`, False: they come eight times a second, and
-    its thread then sleeps through silence.
+    its thread then sleeps through silence. One that has no use for some other events says so by a method `wants`, which
+    is asked on the worker's thread.
     """
 
     name: str

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from monitor.host import elapsed_s
 from monitor.sources import LIVE_BLOCK_S, LONGEST_BLOCK_AHEAD_S, LONGEST_BLOCK_S, LONGEST_SPEAKING_BLOCK_AHEAD_S
+from monitor.sources.arrival import Arrival
 
 if TYPE_CHECKING:
     from monitor.records import Rhythm
 
 _PIPE_BYTES = 1 << 16
 """What a pipe holds on most systems."""
-_LATE_S = 0.002
-"""So much later may a writer's last piece come: to wake up just before it would be to wake up twice."""
 _LIVE = 0.5
 """A block that took at least this share of its length to come is live: files and bursts come faster."""
 
@@ -51,6 +50,7 @@ class BlockReading:
         """Where blocks are to end; holds from the next one on."""
         self.block_s: float | None = None
         """Length of the next blocks, where it is not up to the rhythm."""
+        self._arrival = Arrival(rate_hz_in * frame_bytes)
         self._is_live = False
         self._n_frames = 0
         self._missing_bytes = 0
@@ -70,13 +70,23 @@ class BlockReading:
         """For how long it is no use to ask for more: what is missing can not be there before it was heard."""
         if not self._is_live:
             return 0.0
-        return min(self._missing_bytes, self._longest_bytes) / (self._rate_hz_in * self._frame_bytes) + _LATE_S
+        return self._arrival.rest_s(min(self._missing_bytes, self._longest_bytes), elapsed_s())
 
-    def took(self, n_bytes: int) -> bool:
-        """So many of the missing bytes have come; whether they complete the block."""
+    def came(self, n_bytes: int, *, drained: bool) -> None:
+        """So many bytes were read, of this block and of later ones; `drained`: the pipe was left empty."""
+        self._arrival.came(n_bytes, elapsed_s(), drained=drained)
+
+    def took(self, n_bytes: int, *, waited: bool = False) -> bool:
+        """So many of the missing bytes have come; whether they complete the block.
+
+        Those that `waited`, read together with an earlier block, say nothing of how fast the writer is.
+        """
         self._missing_bytes -= n_bytes
         if self._missing_bytes > 0:
             return False
+        if waited:
+            return True
+        self._arrival.probed()
         now_s = elapsed_s()
         self._is_live = now_s - self._begun_s >= _LIVE * self._length_s
         self._begun_s = now_s

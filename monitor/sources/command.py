@@ -134,9 +134,11 @@ class CommandStream:
         while not complete:
             if self._wake in _readable(self._out, self._wake):
                 raise NoInputError(f"'{self.name}' was ended")
-            piece = os.read(self._out, self._reading.wanted_bytes())
+            wanted_bytes = self._reading.wanted_bytes()
+            piece = os.read(self._out, wanted_bytes)
             if not piece:
                 raise NoInputError(self._ended())
+            self._reading.came(len(piece), drained=len(piece) < wanted_bytes)
             self._pending += piece
             complete = self._reading.took(len(piece))
             if not complete:

@@ -62,6 +62,8 @@ class RawPcm:
         self._reading = BlockReading(rate_hz_in, self._frame_bytes, rate_hz, self._pipe.holds_bytes)
         self._waiting = b""
         """Came behind the block under way."""
+        self._drained = False
+        """Whether the last read left nothing in the pipe."""
 
     def blocks(self) -> Iterator[AudioBlock]:
         """The audio until the stream ends, in blocks that end where `attend` says.
@@ -102,26 +104,27 @@ class RawPcm:
     def _next_read(self) -> bytes:
         """What came next, up to the end of a block; nothing when the stream has ended or `stop` was called."""
         block = b""
-        while piece := self._piece():
+        while True:
+            wanted_bytes = self._reading.wanted_bytes()
+            waited = bool(self._waiting)
+            if not waited:
+                self._waiting = self._read(wanted_bytes + _SPARE_BYTES)
+            piece, self._waiting = self._waiting[:wanted_bytes], self._waiting[wanted_bytes:]
             block += piece
-            if self._reading.took(len(piece)):
-                break
-        return block
-
-    def _piece(self) -> bytes:
-        """What is missing of the block under way, or as much of it as there is."""
-        wanted_bytes = self._reading.wanted_bytes()
-        if not self._waiting:
-            self._waiting = self._read(wanted_bytes + _SPARE_BYTES)
-        piece, self._waiting = self._waiting[:wanted_bytes], self._waiting[wanted_bytes:]
-        return piece
+            if not piece or self._reading.took(len(piece), waited=waited):
+                return block
 
     def _read(self, n_bytes: int) -> bytes:
+        # Where more is there than the last read took, nothing is to be waited for.
+        rest_s = self._reading.rest_s if self._drained else 0.0
         try:
-            return self._pipe.read(n_bytes, self._reading.rest_s)
+            found = self._pipe.read(n_bytes, rest_s)
         except (OSError, ValueError) as error:
             message = f"{self.name} cannot be read ({error}), wanted raw s16le; check what is piped in"
             raise NoInputError(message) from None
+        self._drained = len(found) < n_bytes
+        self._reading.came(len(found), drained=self._drained)
+        return found
 
     def _first_bytes(self) -> bytes:
         start = b""

@@ -104,6 +104,17 @@ def test_stream_equals_python_speech_features_for_fixed_blocks(block):
     np.testing.assert_allclose(found, oracle(samples, FeatureSpec()), rtol=0, atol=1e-9)
 
 
+def test_frames_that_do_not_overlap_can_be_skipped_after_all_were_taken():
+    spec = FeatureSpec(hop_samples=400)
+    samples = (np.random.default_rng(3).standard_normal(4_000) * 3000).astype(np.int16)
+    stream = FrameStream(spec)
+    stream.push(samples[:800])
+    assert len(stream.take()) == 2
+    stream.push(samples[800:])
+    stream.skip(3)
+    np.testing.assert_allclose(stream.take(), oracle(samples, spec)[5:10], atol=1e-9)
+
+
 def test_skipped_frames_leave_the_others_unchanged():
     spec, samples = FeatureSpec(), signal(8000, 3)
     feature_stream = FrameStream(spec)

@@ -149,40 +149,65 @@ def test_knocks_that_never_fill_a_window_hold_no_audio_back():
         np.testing.assert_array_equal(window.values, rows_of(samples, window))
 
 
-def settled(seconds, *, pause_at=None):
-    """End and weight of each window of speech that goes on, as the pipeline tells it; not at VAD frame `pause_at`."""
-    walk, found = Walk(noise(seconds)), []
+HALF_OVERLAPPING = WindowRule(window_frames=150, hop_frames=25, min_speech_s=0.3, min_final_speech_s=0.1)
+"""Windows of a second and a half, every quarter of a second: three hops are half of one."""
+
+
+def settled(seconds, *, rule=HALF_OVERLAPPING, pause_at=None):
+    """End and weight of each window of speech that goes on, as the pipeline tells it; not in a second at `pause_at`."""
+    walk, found = Walk(noise(seconds), rule), []
     walk.windows.start(0, 0)
     for _ in range(int(seconds * 16_000) // FRAME):
         if (window := walk.step()) is not None:
-            found.append((round(walk.now / 16_000, 1), window.hops))
+            found.append((walk.now // 400 / 40, window.hops))
             if pause_at is None or not pause_at <= walk.now / 16_000 < pause_at + 1:
                 walk.windows.settle(walk.now)
-    return found
+    return walk, found
+
+
+def every_hop(first, last):
+    return [(quarter / 4, 1) for quarter in range(round(4 * first), round(4 * last) + 1)]
+
+
+def rounded(found):
+    """Ends to the quarter of a second: that of the VAD frame in which a point of the grid lies."""
+    return [(int(at * 4) / 4, hops) for at, hops in found]
 
 
 def test_long_speech_is_classified_less_often_and_each_window_stands_for_those_left_out():
-    found = settled(9)
-    # A window is a little more than a second long here: after two of them, every third half second is enough.
-    every = [(0.5, 1), (1.0, 1), (1.5, 1), (2.0, 1), (2.5, 1), (3.0, 1)]
-    assert found == [*every, (4.5, 3), (6.0, 3), (7.5, 3), (9.0, 3)]
-    assert sum(hops for _, hops in found) == 9 / 0.5
+    _, found = settled(9)
+    # After two windows' length, 3.03 s, every third point of the grid is enough.
+    assert rounded(found) == [
+        *every_hop(0.5, 3.25),
+        *[(3.75, 2), (4.5, 3), (5.25, 3), (6.0, 3), (6.75, 3)],
+        *[(7.5, 3), (8.25, 3), (9.0, 3)],
+    ]
+    assert sum(hops for _, hops in found) == 9 * 4 - 1  # at the first point too little was heard
 
 
 def test_a_pause_in_long_speech_brings_every_window_back():
-    assert settled(9, pause_at=4.2) == [
-        *[(0.5, 1), (1.0, 1), (1.5, 1), (2.0, 1), (2.5, 1), (3.0, 1)],
-        *[(4.5, 3), (5.0, 1), (5.5, 1), (6.0, 1), (7.5, 3), (9.0, 3)],
-    ]
+    _, found = settled(9, pause_at=5.2)
+    assert rounded(found)[14:] == [(5.25, 3), *every_hop(5.5, 6.25), (6.75, 2), (7.5, 3), (8.25, 3), (9.0, 3)]
 
 
 def test_speech_that_begins_anew_is_classified_as_often_as_ever():
-    walk, ends = Walk(noise(8)), []
-    walk.windows.start(0, 0)
-    for number in range(260):
-        if number == 150:  # 4.5 s
-            walk.windows.start(walk.now, walk.now)
+    walk, _ = settled(4.5)
+    walk.samples, ends = noise(12), []
+    walk.windows.start(walk.now, walk.now)
+    while walk.now < 7 * 16_000:
         if walk.step() is not None:
-            ends.append(round(walk.now / 16_000, 1))
+            ends.append(walk.now // 400 / 40)
             walk.windows.settle(walk.now)
-    assert ends == [0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.5]
+    assert rounded([(at, 1) for at in ends]) == every_hop(5.0, 7.0)
+
+
+def test_the_last_window_stands_for_what_was_left_out_before_it():
+    walk, found = settled(5.9)
+    assert rounded(found)[-1] == (5.25, 3)
+    assert walk.windows.last(walk.now).hops == 3  # two quarters of a second and a part of the third
+
+
+def test_windows_that_hardly_overlap_are_never_left_out():
+    _, found = settled(9, rule=WindowRule(window_frames=100, hop_frames=50, min_speech_s=0.3))
+    assert {hops for _, hops in found} == {1}
+    assert len(found) == 18

@@ -104,6 +104,61 @@ def test_blocks_end_where_they_may_and_their_numbers_stay_true(pipe):
     assert [block.start_sample for block in heard] == [0, *ends[:-1]]
 
 
+def test_a_busy_worker_does_not_fall_behind(pipe):
+    """What comes while a block is judged is not waited for once more: two thirds of a core's time are bearable."""
+    reader, writer = pipe
+    seconds, piece = 3.0, bytes(2 * 320)
+
+    def write():
+        started_s = time.monotonic()
+        for n in range(round(seconds / 0.02)):
+            time.sleep(max(started_s + 0.02 * (n + 1) - time.monotonic(), 0))
+            writer.write(piece)
+        writer.close()
+
+    source = RawPcm(reader, RATE_HZ, 1, RATE_HZ)
+    source.attend(Rhythm(0, 0, 8_000, 480, speaking=False))
+    thread = threading.Thread(target=write)
+    started_s = time.monotonic()
+    thread.start()
+    heard = 0
+    for block in source.blocks():
+        heard += len(block.samples)
+        time.sleep(0.65 * len(block.samples) / RATE_HZ)
+    assert heard == seconds * RATE_HZ
+    assert time.monotonic() - started_s < seconds + 1.0
+    thread.join()
+
+
+def test_a_live_pipe_is_read_once_a_block(pipe, monkeypatch):
+    """However small its writer's pieces are: each read is a wake-up."""
+    reader, writer = pipe
+    source, lengths = RawPcm(reader, RATE_HZ, 1, RATE_HZ), []
+    own = source._pipe.read
+
+    def counted(n_bytes, rest_s):
+        lengths.append(rest_s)
+        return own(n_bytes, rest_s)
+
+    monkeypatch.setattr(source._pipe, "read", counted)
+    source.attend(Rhythm(0, 0, 8_000, 480, speaking=False))
+
+    def write():
+        started_s = time.monotonic()
+        for n in range(150):
+            time.sleep(max(started_s + 0.02 * (n + 1) - time.monotonic(), 0))
+            writer.write(bytes(2 * 320))
+        writer.close()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    n_blocks = sum(1 for _ in source.blocks())
+    thread.join()
+    # The first block is read piece by piece: its writer is not known to be live.
+    assert n_blocks <= 6
+    assert len(lengths) <= 35 + 3 * n_blocks
+
+
 def test_a_late_reader_makes_the_writer_wait(pipe):
     reader, writer = pipe
     total = 2_000_000
@@ -184,7 +239,7 @@ def test_the_process_exits_cleanly_while_stdin_is_blocked():
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")  # noqa: PTH110
 def test_an_output_that_fails_leaves_no_resampler_behind(tmp_path):
-    """The thread that reads may be blocked for good; soxr's binding would complain of what it keeps, line by line."""
+    """soxr's binding would complain of what it keeps, line by line."""
     samples, _ = soundfile.read(clip_path(), dtype="int16")
     (tmp_path / "raw").write_bytes(np.tile(samples, 10).astype("<i2").tobytes())
     with (tmp_path / "raw").open("rb") as raw, open("/dev/full", "wb") as full:  # noqa: PTH123
