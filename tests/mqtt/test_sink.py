@@ -5,6 +5,7 @@ import threading
 import time
 
 import jsonschema
+import numpy as np
 import pytest
 from mqtt.broker import Login
 from mqtt.conftest import MONITOR
@@ -16,7 +17,7 @@ from monitor.model import EmotionModel, shipped_model
 from monitor.mqtt import connection
 from monitor.mqtt.payloads import schemas
 from monitor.mqtt.topics import AVAILABILITY, INFO, MUTE_STATE, SPEECH, STATE, STATUS
-from monitor.records import EmotionEvent, LevelMeasured, Report, SpeechStarted, StatusTaken
+from monitor.records import EmotionEvent, Estimate, LevelMeasured, Report, SpeechStarted, StatusTaken
 from monitor.sinks.mqtt import MqttSink, Speech
 from monitor.sinks.schema import Identity, event_payload
 
@@ -102,6 +103,28 @@ def wanted_ids(numbers):
 
 def paths(witness):
     return [seen.topic.removeprefix("ser-monitor/kitchen/") for seen in witness.messages]
+
+
+def test_a_state_that_stays_is_said_again_each_minute_and_no_estimate_else_wakes_the_sink(broker, make_sink):
+    witness = broker.watch()
+    sink = make_sink(broker.settings())
+    wait_until(lambda: witness.of(f"{BASE}/state"))
+    sink.write(report_of(1, "new"))
+    wanted = []
+    for half_second in range(250):
+        end = 24_000 + half_second * 8_000
+        even = np.full(len(LABELS), 1 / len(LABELS))
+        estimate = Estimate(end - 48_000, end, even, even, "happy", 0.7)
+        if sink.wants(estimate):
+            wanted.append(half_second / 2)
+            sink.write(Report(estimate, CLOCK.wall_s(end)))
+    assert wanted == [60, 120]
+
+    def spoken():
+        return [seen.json["updated"] for seen in witness.of(f"{BASE}/state") if seen.json["event_id"]]
+
+    wait_until(lambda: len(spoken()) == 3)
+    assert spoken() == sorted(set(spoken()))
 
 
 def test_a_connection_begins_with_the_announcement_in_order(broker, make_sink):
