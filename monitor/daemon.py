@@ -150,9 +150,7 @@ class Daemon:
     def mute(self, muted: bool) -> None:
         """Ask to hear nothing, or to hear again; from any thread. Open speech gets its `end`."""
         self._mute_asked = muted
-        # Whoever asks is waiting to be told.
-        self._watch.look_soon()
-        self._wakeup.set()
+        self._look_soon()  # whoever asks is waiting to be told
         self._losses.mute(muted)
         for hearing in (self._hearing, self._following):
             if hearing is not None:
@@ -233,6 +231,11 @@ class Daemon:
     def _finish(self) -> None:
         """The source has ended, or a part failed; from any thread."""
         self._over.set()
+        self._wakeup.set()
+
+    def _look_soon(self) -> None:
+        """Let the main thread look at once; from any other."""
+        self._watch.look_soon()
         self._wakeup.set()
 
     def _look(self) -> None:
@@ -369,6 +372,7 @@ class Daemon:
         else:
             self._go_past_what_was_muted()
             self._losses.gap(n_samples, cause)
+            self._look_soon()  # a microphone is gone, or there again
             # What the gap ends is stamped by the time before it.
             self._report(self._hearing.pipeline.lose(n_samples, cause))
         self._hearing.clock.restart()

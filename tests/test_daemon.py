@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 from fake_classifier import FeatureHash, LoudIsSpeech, talk
+from waiting import wait_until
 
 from monitor.clock import RecordingClock
 from monitor.daemon import Daemon, Hearing
@@ -127,6 +128,26 @@ def test_the_source_is_told_where_blocks_may_end_and_when_the_gate_is_about_to_m
     assert about_to_close.speaking
     assert about_to_close.turn_sample == pytest.approx(64_000 + 0.5 * 16_000, abs=480)
     assert not attended[len(samples)].speaking
+
+
+def test_whoever_mutes_is_told_long_before_the_next_look_is_due():
+    daemon = daemon_of(Blocks(cut(talk(-1)), live=True, endless=True), Recording())
+    took_s = []
+
+    def mute():
+        wait_until(lambda: daemon.status is not None)  # the next look is two and a half seconds away
+        for muted in (True, False):
+            asked_s = time.monotonic()
+            daemon.mute(muted)
+            wait_until(lambda muted=muted: (daemon.status.state == "muted") is muted)
+            took_s.append(time.monotonic() - asked_s)
+        daemon.stop()
+
+    thread = threading.Thread(target=mute)
+    thread.start()
+    daemon.run()
+    thread.join()
+    assert max(took_s) < 1.5
 
 
 def test_a_source_that_breaks_off_still_ends_its_speech_and_is_reported():
