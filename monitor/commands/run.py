@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -62,6 +63,9 @@ def _listen(options: argparse.Namespace, configuration: Configuration) -> bool:
         reload=None if _on_terminal() else _Reload(options, assembly, configuration),
     )
     assembly.daemon = daemon
+    # Modules, model and settings stay until the end: a collector that looked through all of them, now and then, would hold
+    # up what is heard meanwhile by 20 ms.
+    gc.freeze()
     return daemon.run()
 
 
