@@ -63,8 +63,8 @@ def _listen(options: argparse.Namespace, configuration: Configuration) -> bool:
         reload=None if _on_terminal() else _Reload(options, assembly, configuration),
     )
     assembly.daemon = daemon
-    # Modules, model and settings stay until the end: a collector that looked through all of them, now and then, would hold
-    # up what is heard meanwhile by 20 ms.
+    # Modules, model and settings stay until the end: a collector that went through them all would hold up what is heard
+    # meanwhile.
     gc.freeze()
     return daemon.run()
 

@@ -263,6 +263,10 @@ class _Session:
         self._client.connect(
             settings.host, settings.port, settings.keepalive_s, clean_start=True, properties=properties
         )
+        connection = self._client.socket()
+        if connection is not None:
+            # An event right behind another message would wait for that one's acknowledgement, 40 ms and more.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def turn(self, wake: socket.socket) -> None:
         """Wait for something to do, and do it.
