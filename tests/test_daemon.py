@@ -135,7 +135,7 @@ def test_whoever_mutes_is_told_long_before_the_next_look_is_due():
     took_s = []
 
     def mute():
-        wait_until(lambda: daemon.status is not None)  # the next look is two and a half seconds away
+        wait_until(lambda: daemon.status is not None)  # the next look is more than two seconds away
         for muted in (True, False):
             asked_s = time.monotonic()
             daemon.mute(muted)
