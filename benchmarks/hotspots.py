@@ -96,7 +96,8 @@ def _ours(frame: FrameType | None) -> tuple[str, int, str]:
     at = frame
     while at is not None:
         if at.f_code.co_filename.startswith(_PACKAGE):
-            return at.f_code.co_filename, at.f_lineno, at.f_code.co_qualname
+            # Between two lines, as where a call has just returned, there is none.
+            return at.f_code.co_filename, at.f_lineno or at.f_code.co_firstlineno, at.f_code.co_qualname
         at = at.f_back
     return "", 0, "not the monitor's"
 
