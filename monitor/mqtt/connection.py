@@ -266,7 +266,7 @@ class _Session:
         connection = self._client.socket()
         if connection is not None:
             # An event right behind another message would wait for that one's acknowledgement, 40 ms and more.
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[attr-defined]
 
     def turn(self, wake: socket.socket) -> None:
         """Wait for something to do, and do it.
