@@ -66,7 +66,11 @@ def _listen(options: argparse.Namespace, configuration: Configuration) -> bool:
     # Modules, model and settings stay until the end: a collector that went through them all would hold up what is heard
     # meanwhile.
     gc.freeze()
-    return daemon.run()
+    try:
+        return daemon.run()
+    finally:
+        # At the end even what an error's traceback holds is let go: soxr's binding complains of what it finds alive.
+        gc.unfreeze()
 
 
 def _noise_of(source: str) -> AbstractContextManager[object]:

@@ -101,6 +101,11 @@ def wanted_ids(numbers):
     return [f"abcdef-{number:06d}" for number in numbers]
 
 
+def online(witness, node="kitchen"):
+    """Wait until the broker has the node's subscriptions: they go out before the word that it is there."""
+    witness.wait_for(f"ser-monitor/{node}/availability", lambda seen: seen.text == "online")
+
+
 def paths(witness):
     return [seen.topic.removeprefix("ser-monitor/kitchen/") for seen in witness.messages]
 
@@ -240,8 +245,8 @@ def test_a_broker_that_forgot_everything_is_told_again(broker, make_sink):
 
 def test_births_of_home_assistant_are_answered_once(broker, make_sink):
     witness = broker.watch()
-    sink = make_sink(broker.settings())
-    wait_until(lambda: not sink.failure)
+    make_sink(broker.settings())
+    online(witness)
     witness.wait_for(f"{BASE}/state")
     witness.clear()
     for _ in range(50):
@@ -311,7 +316,7 @@ def test_mute_is_obeyed_and_unmute_only_where_allowed(broker, make_sink, allowed
     mutes = []
     witness = broker.watch()
     sink = make_sink(broker.settings(allow_remote_unmute=allowed), on_mute=mutes.append)
-    wait_until(lambda: not sink.failure)
+    online(witness)
     for payload in [*asked, "on", "", "1", "ON "]:
         witness.publish(f"{BASE}/mute/set", payload)
     wait_until(lambda: mutes == heard)
@@ -339,7 +344,7 @@ def test_requests_are_answered_whatever_they_hold(broker, make_sink, request_tex
     witness = broker.watch()
     sink = make_sink(broker.settings())
     sink.write(status())
-    wait_until(lambda: not sink.failure)
+    online(witness)
     for command in ("health_check", "info"):
         witness.publish(f"{BASE}/request/{command}", request_text)
         answer = witness.wait_for(f"{BASE}/response/{command}").json
@@ -352,7 +357,7 @@ def test_requests_are_answered_whatever_they_hold(broker, make_sink, request_tex
 def test_a_flood_of_commands_does_no_harm(broker, make_sink):
     witness = broker.watch()
     sink = make_sink(broker.settings())
-    wait_until(lambda: not sink.failure)
+    online(witness)
     for number in range(1000):
         payload = (b"\x00" * 5000, b"{" * 100, b'{"transaction":1}', b"ON?")[number % 4]
         witness.publish(
@@ -371,8 +376,8 @@ def test_a_flood_of_commands_does_no_harm(broker, make_sink):
 
 def test_announce_is_a_request_too(broker, make_sink):
     witness = broker.watch()
-    sink = make_sink(broker.settings())
-    wait_until(lambda: not sink.failure)
+    make_sink(broker.settings())
+    witness.wait_for(f"{BASE}/info")
     witness.clear()
     witness.publish(f"{BASE}/request/announce", b"")
     witness.wait_for(f"{BASE}/info", timeout_s=9)
@@ -426,7 +431,7 @@ def test_a_resolver_without_answer_is_no_thread_that_hangs(broker, make_sink, mo
 def test_an_exception_in_a_callback_ends_the_connection_and_not_the_thread(broker, make_sink, monkeypatch):
     witness = broker.watch()
     sink = make_sink(broker.settings())
-    wait_until(lambda: not sink.failure)
+    online(witness)
 
     def fail(*_args, **_kwargs):
         raise RuntimeError("broken on purpose")
@@ -467,8 +472,8 @@ def test_a_broker_that_is_stopped_is_not_an_unspecified_error(broker, make_sink)
 
 def test_a_refused_unmute_is_logged_among_nonsense(broker, make_sink, caplog):
     witness = broker.watch()
-    sink = make_sink(broker.settings())
-    wait_until(lambda: not sink.failure)
+    make_sink(broker.settings())
+    online(witness)
     for payload in ("on", "off", "OFF", "OFF"):
         witness.publish(f"{BASE}/mute/set", payload)
     witness.wait_for(f"{BASE}/mute/state", count=5)
@@ -479,8 +484,10 @@ def test_a_refused_unmute_is_logged_among_nonsense(broker, make_sink, caplog):
 def test_three_nodes_do_not_hear_each_other(broker, make_sink):
     witness = broker.watch()
     mutes = {node: [] for node in ("a", "b", "c")}
-    sinks = {node: make_sink(broker.settings(), node=node, on_mute=mutes[node].append) for node in mutes}
-    wait_until(lambda: not any(sink.failure for sink in sinks.values()))
+    for node, heard in mutes.items():
+        make_sink(broker.settings(), node=node, on_mute=heard.append)
+    for node in mutes:
+        online(witness, node)
     witness.publish("ser-monitor/b/mute/set", "ON")
     witness.publish("ser-monitor/c/request/info", b"")
     answer = witness.wait_for("ser-monitor/+/response/info")
@@ -606,8 +613,8 @@ def test_a_broker_that_refuses_events_is_no_delivery(make_broker, make_sink, cap
 def test_mute_is_obeyed_in_a_flood(broker, make_sink):
     mutes = []
     witness = broker.watch()
-    sink = make_sink(broker.settings(), on_mute=mutes.append)
-    wait_until(lambda: not sink.failure)
+    make_sink(broker.settings(), on_mute=mutes.append)
+    online(witness)
     for number in range(500):
         witness.publish(f"{BASE}/request/info", b"")
         if number == 250:
