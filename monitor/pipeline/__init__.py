@@ -19,7 +19,7 @@ from monitor.pipeline.windows import Windows
 from monitor.records import Estimate, Gap, LevelMeasured, Rhythm, SpeechEnded, SpeechStarted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -156,7 +156,7 @@ class Pipeline:
         levels: list[Level | None] = [*Level.of_each(frames)] if self.tells_levels else [None] * len(frames)
         if not self.tells_levels:
             self._levels.clear()  # of before, when somebody wanted them
-        events = []
+        events: list[PipelineEvent] = []
         for frame, vote, mean_square, level in zip(frames, votes, mean_squares(frames), levels, strict=True):
             voiced = self._gate.is_loud(mean_square) and vote
             events += self._frame(frame, mean_square, voiced=voiced)
@@ -185,16 +185,19 @@ class Pipeline:
         )
         return Gate(self._make_detector(), rule.floor_dbfs, times, rule.min_snr_db)
 
-    def _frame(self, samples: NDArray[np.int16], mean_square: float, *, voiced: bool) -> list[PipelineEvent]:
-        start, self._now = self._now, self._now + len(samples)
-        change = self._gate.step(start, self._now, voiced=voiced, mean_square=mean_square)
-        self._windows.push(samples, self._now, voiced=voiced)
+    def _frame(self, samples: NDArray[np.int16], mean_square: float, *, voiced: bool) -> Sequence[PipelineEvent]:
+        start = self._now
+        self._now = now = start + self._frame_samples
+        change = self._gate.step(start, now, voiced=voiced, mean_square=mean_square)
+        self._windows.push(samples, now, voiced=voiced)
         if isinstance(change, SpeechEnded):
             return self._end(change, 0)
-        events = [] if change is None else self._start(change)
-        if self._gate.is_open and self._now >= self._windows.next_due:
-            events += self._classify(self._windows.due(self._now))
-        return events
+        if change is not None:
+            # Windows are due from the next point of the grid on, not in this frame.
+            return self._start(change)
+        if now >= self._windows.next_due and self._gate.is_open:
+            return self._classify(self._windows.due(now))
+        return ()
 
     def _measure(self, level: Level) -> list[PipelineEvent]:
         self._levels.append(level)

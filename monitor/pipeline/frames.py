@@ -40,10 +40,10 @@ class FrameStream:
 
     def push(self, samples: NDArray[np.int16] | NDArray[np.float64]) -> None:
         """Append samples in int16 scale, shape (n,)."""
-        if len(samples):
+        if n_samples := len(samples):
             # As they are: most of them are passed over, and never become float64.
             self._pending.append(samples)
-            self._n_pending += len(samples)
+            self._n_pending += n_samples
 
     @property
     def n_ready(self) -> int:

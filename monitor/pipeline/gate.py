@@ -183,12 +183,11 @@ class Gate:
         return self._ended() if was_open else None
 
     def _take_voiced(self, start: int, end: int, mean_square: float) -> SpeechStarted | None:
-        previous_end = self.voiced.end_sample
         if self.state is GateState.SILENCE:
-            self.state, self._run_start, self._previous_end = GateState.ONSET, start, previous_end
+            self.state, self._run_start, self._previous_end = GateState.ONSET, start, self.voiced.end_sample
             self.voiced.begin(start)
         self.voiced.push(start, end, mean_square)
-        if self.is_open:
+        if self.state is not GateState.ONSET:
             self.state = GateState.SPEECH
             return None
         if end - self._run_start < self._times.onset_samples:

@@ -36,11 +36,13 @@ class VoicedCount:
 
     def push(self, start: int, end: int, mean_square: float) -> None:
         """Take the voiced frame from sample `start` to `end`."""
-        self._recent.append((start, end, mean_square))
-        while self._recent and self._recent[0][0] < end - self._recall_samples:
-            self._recent.popleft()
-        self._n_samples += end - start
-        self._square_sum += mean_square * (end - start)
+        recent, n_samples = self._recent, end - start
+        recent.append((start, end, mean_square))
+        oldest = end - self._recall_samples
+        while recent and recent[0][0] < oldest:
+            recent.popleft()
+        self._n_samples += n_samples
+        self._square_sum += mean_square * n_samples
         self.end_sample = end
 
     def until(self, at_sample: int) -> Voiced:

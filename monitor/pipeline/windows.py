@@ -57,6 +57,7 @@ class Windows:
         self._stream.reset()
         self._values = np.tile(self._silence, (self._rule.window_frames, 1))
         self._votes: deque[tuple[int, int]] = deque()
+        self._voted_samples = 0
         self.next_due = 0
         """A window is due by this sample, while speech goes on."""
         self._speech_start = 0
@@ -68,13 +69,14 @@ class Windows:
         """Take one VAD frame, int16 (n,), that ends at sample `end`."""
         self._stream.push(samples)
         if voiced:
-            self._votes.append((end - len(samples), end))
+            n_samples = len(samples)
+            self._votes.append((end - n_samples, end))
+            self._voted_samples += n_samples
             self._last_voiced_end = end
 
     def idle(self) -> None:
         """No speech: pass over the frames that no later window can reach, uncomputed. To be called now and then."""
-        while self._votes and self._votes[0][1] <= self._last_voiced_end - self.n_samples:
-            self._votes.popleft()
+        self._forget_votes(self._last_voiced_end - self.n_samples)
         self._pass_over()
 
     def start(self, at_sample: int, now: int) -> None:
@@ -82,8 +84,7 @@ class Windows:
         self.next_due = (now // self.hop_samples + 1) * self.hop_samples
         self._speech_start = at_sample
         self._hops = 1
-        while self._votes and self._votes[0][1] <= at_sample:
-            self._votes.popleft()
+        self._forget_votes(at_sample)
 
     def due(self, end: int) -> AnalysisWindow | None:
         """The window that became due by sample `end`, or None. At most one a call: call it each VAD frame."""
@@ -137,14 +138,19 @@ class Windows:
         self._last_end = end
         self._roll(last_frame)
         ratio = min(voiced / self.n_samples, 1.0)
-        return AnalysisWindow(self._values.copy(), max(window_start, 0), window_end, ratio, hops)
+        return AnalysisWindow(self._values, max(window_start, 0), window_end, ratio, hops)
 
     def _voiced_samples(self, window_start: int) -> int:
-        while self._votes and self._votes[0][1] <= window_start:
-            self._votes.popleft()
+        self._forget_votes(window_start)
         # Only the first of them can reach over the window's start.
         outside = max(window_start - self._votes[0][0], 0) if self._votes else 0
-        return sum(end - start for start, end in self._votes) - outside
+        return self._voted_samples - outside
+
+    def _forget_votes(self, until: int) -> None:
+        """Those on frames that end by sample `until`."""
+        while self._votes and self._votes[0][1] <= until:
+            start, end = self._votes.popleft()
+            self._voted_samples -= end - start
 
     def _pass_over(self) -> None:
         """Skip the frames that no later window can reach."""
@@ -161,4 +167,5 @@ class Windows:
             self._stream.skip(surplus)
         fresh = self._stream.take(min(wanted, self._rule.window_frames)).astype(np.float32)
         if len(fresh):
-            self._values = np.concatenate([self._values, fresh])[-self._rule.window_frames :]
+            # A new array each time: windows that were handed out keep theirs.
+            self._values = np.concatenate([self._values[len(fresh) :], fresh])
