@@ -7,7 +7,7 @@
 # make fuzz                each reader of what comes from outside, ten minutes each; FUZZ='card --minutes 1'
 # make test-systemd        the service under a real systemd, in a container; as root
 # make test-arm64          the wheel in a Raspberry Pi's userland, under qemu; as root
-# make bench-arm64         instructions there, and an estimate of what a Pi needs; as root
+# make bench-arm64         instructions there, an estimate of what a Pi needs, the forms in MODELS=...; as root
 # make footprint           what it brings onto a fresh Pi, and docs/footprint.md of it; as root
 # make bench-many          how many microphones one machine carries; BENCH=--quick a minute, BENCH=--write the page
 # make schemas             write docs/schemas again
@@ -86,6 +86,7 @@ bench-many: $(VENV)/.bench
 bench-arm64: $(VENV)/.run
 	@sh .ci/debian-packages $(ARM64_PACKAGES) qemu-user gcc libc6-dev
 	$(BIN)/python -m benchmarks.instructions
+	$(if $(MODELS),$(BIN)/python -m benchmarks.forms $(MODELS))
 
 footprint: $(VENV)/.run
 	@sh .ci/debian-packages $(ARM64_PACKAGES)

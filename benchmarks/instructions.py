@@ -8,7 +8,6 @@ rate.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from benchmarks.arm64 import ENVIRONMENT, RELEASES, installed
-from benchmarks.debian import run
-from benchmarks.userland import PROCESSOR, Userland, obstacle
+from benchmarks.arm64 import RELEASES
+from benchmarks.counter import Counter, obstacle
+from benchmarks.userland import PROCESSOR
 from monitor.demo import clip_path
 from monitor.model import EmotionModel, shipped_model
 from monitor.pipeline import Pipeline
@@ -28,10 +27,7 @@ from monitor.records import AudioBlock, EmotionEvent
 
 LENGTHS_S = (30, 120)
 QUIET_DBFS = -70
-_PLUGIN_SOURCE = Path(__file__).with_name("count_instructions.c")
-_QEMU = Path("/usr/bin/qemu-aarch64")
-_LOADER = Path("/lib64/ld-linux-x86-64.so.2")
-_LIBRARIES = ("/host/lib/x86_64-linux-gnu", "/host/usr/lib/x86_64-linux-gnu")
+_PROGRAM = ("-m", "monitor.cli", "--input", "-", "--rate", "16000", "--format", "json")
 
 Samples = NDArray[np.int16]
 
@@ -75,13 +71,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
     parser.add_argument("--release", choices=RELEASES, default=RELEASES[0], help="of Debian (%(default)s)")
     release = parser.parse_args(arguments).release
-    if reason := obstacle() or _missing():
+    if reason := obstacle():
         sys.stderr.write(f"instructions cannot be counted here: {reason}\n")
         return 1
     with TemporaryDirectory() as folder:
-        userland = installed(release, Path(folder))
-        plugin = _build_plugin(Path(folder))
-        costs = {name: cost(userland, plugin, audio) for name, audio in (("speech", speech()), ("silence", silence()))}
+        counter = Counter.of(release, Path(folder))
+        costs = {name: cost(counter, audio) for name, audio in (("speech", speech()), ("silence", silence()))}
     print(f"{release} arm64, {PROCESSOR} as qemu emulates it; ser-monitor --input - --format json\n")
     print_counts(costs)
     print_estimate(costs)
@@ -107,27 +102,12 @@ def silence() -> Samples:
     return samples
 
 
-def cost(userland: Userland, plugin: Path, audio: Samples) -> Cost:
+def cost(counter: Counter, audio: Samples) -> Cost:
     """Of audio, by two lengths of it."""
     short_s, long_s = LENGTHS_S
-    short, long = (instructions(userland, plugin, audio[: len(audio) * s // long_s]) for s in LENGTHS_S)
+    short, long = (counter.count(*_PROGRAM, stdin=audio[: len(audio) * s // long_s].tobytes()) for s in LENGTHS_S)
     per_second = (long - short) / (long_s - short_s)
     return Cost(per_second, short - per_second * short_s)
-
-
-def instructions(userland: Userland, plugin: Path, audio: Samples) -> int:
-    """What the program takes on raw audio, all its threads together."""
-    with TemporaryDirectory(dir=plugin.parent) as name:
-        folder = Path(name)
-        audio.tofile(folder / "audio.raw")
-        loader = [f"/host{_LOADER.resolve()}", "--library-path", ":".join(_LIBRARIES)]
-        qemu = [f"/host{_QEMU}", "-cpu", PROCESSOR, "-plugin", f"/host{plugin},into=/srv/count/executed"]
-        program = [f"{ENVIRONMENT}/bin/python", "-m", "monitor.cli", "--input", "-", "--rate", "16000"]
-        words = [*loader, *qemu, *program, "--format", "json"]
-        # qemu is this host's, and loaded with its libraries: they are not in the userland.
-        binds = {"/host": Path("/"), "/srv/count": folder}
-        userland.run("sh", "-euc", '"$@" < /srv/count/audio.raw', "sh", *words, binds=binds)
-        return int((folder / "executed").read_text(encoding="ascii"))
 
 
 def print_counts(costs: dict[str, Cost]) -> None:
@@ -151,18 +131,6 @@ def print_estimate(costs: dict[str, Cost]) -> None:
 
 def _assumed(board: Board) -> tuple[tuple[float, float], tuple[float, float]]:
     return board.clocks_ghz, board.instructions_per_cycle
-
-
-def _missing() -> str | None:
-    files = [str(file) for file in (_QEMU, _LOADER) if not file.exists()]
-    files += [] if shutil.which("gcc") else ["gcc"]
-    return f"not installed: {' '.join(files)}" if files else None
-
-
-def _build_plugin(folder: Path) -> Path:
-    plugin = folder / "count_instructions.so"
-    run("gcc", "-O2", "-shared", "-fPIC", "-o", plugin, _PLUGIN_SOURCE)
-    return plugin
 
 
 if __name__ == "__main__":
