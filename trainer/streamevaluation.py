@@ -16,7 +16,7 @@ from trainer.audio import read_clip
 from trainer.conversations import CONDITIONS, Stage, scene_of
 from trainer.plots import drawn
 from trainer.runs import git_revision, versions, write_json
-from trainer.streamaims import DELAY, LOSS
+from trainer.streamaims import DELAY, LOSS, STREAM_LOSS
 from trainer.streamfigures import (
     Answer,
     Tally,
@@ -40,12 +40,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from monitor.card import ModelCard
-    from trainer.conversations import Conversation
+    from trainer.conversations import Scene, Spoken, Turn
     from trainer.noises import Part
     from trainer.streamtasks import StreamTask
 
 RESULT, PICTURE = "stream.json", "stream.png"
+_MARGIN_S = 0.25
+"""Heard of a scene before and after a clip's speech: half of the shortest gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class Judged:
     """Condition to counts."""
     clips: tuple[Answer, ...]
     """The clips of a conversation, each heard alone, as recorded; none for other tasks."""
+    alone: dict[str, tuple[Answer, ...]]
+    """Condition to the same clips, cut out of the scene and each heard alone."""
 
 
 def evaluate_stream(path: Path, root: Path, out: Path, part: Part = "test", tuned: Path | None = None) -> int:
@@ -129,8 +136,10 @@ def _speech(judged: Sequence[Judged], card: ModelCard) -> dict[str, Any]:
     names = [condition.name for condition in CONDITIONS if condition.name in judged[0].tallies]
     tallies = {name: total([j.tallies[name] for j in judged]) for name in names}
     conditions = {name: figures_of(tally, labels) for name, tally in tallies.items()}
-    for figures in conditions.values():
+    for name, figures in conditions.items():
+        figures["alone_uar"] = answer_figures([answer for j in judged for answer in j.alone[name]], labels)["uar"]
         figures[LOSS.figure] = _points(alone["uar"], figures["uar"])
+        figures[STREAM_LOSS.figure] = _points(figures["alone_uar"], figures["uar"])
     corpora = {
         corpus: {
             "clips": sum(_of(answer, corpus) for answer in clips),
@@ -197,20 +206,24 @@ class _Worker:
 
     def judge(self, task: StreamTask) -> Judged:
         rate_hz = self.stage.rate_hz
-        tallies = {}
+        tallies, alone = {}, {}
         for name, scene in task.scenes(self.stage):
             events = transcribe(self.classifier, self.setting.rules, scene.samples).events
             tallies[name] = judge(scene, events, rate_hz, self.intense)
-        wanted = task.conversation if task.group == "speech" else None
-        return Judged(tallies, self._alone(wanted) if wanted else ())
+            alone[name] = tuple(self._alone(s.turn, cut_out(scene, s, rate_hz)) for s in scene.spoken)
+        turns = task.conversation.turns if task.group == "speech" and task.conversation else ()
+        return Judged(tallies, tuple(self._alone(turn, read_clip(turn.path, rate_hz)) for turn in turns), alone)
 
-    def _alone(self, conversation: Conversation) -> tuple[Answer, ...]:
-        answers = []
-        for turn in conversation.turns:
-            mean = self.listener.hear(read_clip(turn.path, self.stage.rate_hz)).mean_posteriors
-            label = "" if mean is None else self.classifier.labels[int(mean.argmax())]
-            answers.append(Answer(turn.speaker, turn.label, label, certain=True))
-        return tuple(answers)
+    def _alone(self, turn: Turn, samples: NDArray[np.int16]) -> Answer:
+        mean = self.listener.hear(samples).mean_posteriors
+        label = "" if mean is None else self.classifier.labels[int(mean.argmax())]
+        return Answer(turn.speaker, turn.label, label, certain=True)
+
+
+def cut_out(scene: Scene, spoken: Spoken, rate_hz: int) -> NDArray[np.int16]:
+    """A clip's speech in its scene, and so little around it that no other clip's is among it; int16 (n,)."""
+    margin = round(_MARGIN_S * rate_hz)
+    return scene.samples[max(spoken.start_sample - margin, 0) : spoken.end_sample + margin]
 
 
 _worker: list[_Worker] = []

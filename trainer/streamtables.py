@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trainer.streamaims import CHANGES, DELAY, FALSE, LOSS
+from trainer.streamaims import CHANGES, DELAY, FALSE, LOSS, STREAM_LOSS
 from trainer.tables import percent, table
 
 if TYPE_CHECKING:
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 _N_SHOWN = 10
 """Best settings of a search."""
-_CONDITION_HEAD = ["condition", "UAR", "loss", "no answer", "missed", "right", "p95", "never", "any", "changes"]
-_CONDITION_HEAD += ["certain", "right of these", "false"]
+_CONDITION_HEAD = ["condition", "UAR", "loss", "alone", "no answer", "missed", "right", "p95", "never", "any"]
+_CONDITION_HEAD += ["changes", "certain", "right of these", "false"]
 _LEGEND = (
-    "UAR: of segments, in %, with its 95 % interval over speakers. loss: against clips heard alone, in points. "
-    "no answer: clips without a segment of their own, in % of the answers. missed: % of speech. "
+    "UAR: of segments, in %, with its 95 % interval over speakers. loss: against clips heard alone, as recorded, "
+    "in points. alone: UAR of clips heard alone in the same sounds and room, in %. no answer: clips without a segment "
+    "of their own, in % of the answers. missed: % of speech. "
     "right, p95: median and 95th percentile of the seconds from the onset to the first right label, of the clips that "
     "get one. never: % of clips that do not. any: median to the first event. changes: of the label, a minute of "
     "speech. certain: % of segments that end with a label; right of these, in %. false: segments an hour of gaps."
 )
-_AIMS = (DELAY, CHANGES, LOSS)
+_AIMS = (DELAY, CHANGES, LOSS, STREAM_LOSS)
 """That each condition is held against."""
 _GATE_HEAD = ["mode", "floor", "SNR", "onset", "hangover", "pre-roll", "posterior", "activity", "min speech", "final"]
 _DECISION_HEAD = ["smoothing", "confidence", "margin", "dwell"]
@@ -74,6 +75,7 @@ def _condition_row(name: str, figures: Mapping[str, Any]) -> list[str]:
         name,
         percent(figures["uar"]) + _interval(figures["uar_interval"]),
         _number(figures[LOSS.figure], 1),
+        percent(figures["alone_uar"]),
         percent(unanswered),
         percent(figures["missed"]),
         _number(figures["right_delay_median_s"], 2),

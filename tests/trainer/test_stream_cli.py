@@ -4,6 +4,7 @@ import json
 import tomllib
 
 import msgspec
+import numpy as np
 import pytest
 from judged_model import JUDGED
 from stream_corpora import make_stream_root
@@ -14,7 +15,9 @@ from monitor.pipeline.smoother import DecisionRule
 from monitor.pipeline.windows import WindowRule
 from trainer import tuning
 from trainer.cli import main
+from trainer.conversations import CONDITIONS, Stage, scene_of
 from trainer.streamaims import worth
+from trainer.streamevaluation import cut_out
 from trainer.streamsettings import GateSetting, StreamSetting, drawn_decisions, drawn_gates, read_setting
 from trainer.streamtasks import stream_tasks
 
@@ -67,12 +70,26 @@ def test_a_stream_is_judged_under_every_condition(root, tmp_path, capsys):
         assert 0 <= figures["uar"] <= 1
         assert 0 <= figures["missed"] <= 1
         assert figures["loss_points"] == pytest.approx(100 * (result["clips"]["uar"] - figures["uar"]))
+        assert figures["stream_loss_points"] == pytest.approx(100 * (figures["alone_uar"] - figures["uar"]))
     assert result["noise"]["hours"] * 3600 == pytest.approx(2, abs=1.1)
     assert result["command"] == "ser-train evaluate emotion.tflite --stream --speakers validation"
     assert (tmp_path / "stream.png").read_bytes()[:4] == b"\x89PNG"
     assert "| noise 10 dB |" in printed.out
-    assert "| median delay to the first right label, s |" in printed.out
+    assert "| the same, clips heard in the same sounds and room, points |" in printed.out
+    assert "| median delay to the first right label, s " in printed.out
     assert "left out: noise" not in printed.err
+
+
+def test_a_clip_is_cut_out_of_its_scene_without_its_neighbours(root):
+    task = next(task for task in stream_tasks(read_model_file(JUDGED).card, root, "validation") if task.conversation)
+    stage = Stage.opened(root, "validation", 16_000)
+    scene = scene_of(task.conversation, CONDITIONS[0], stage)
+    spans = [(spoken.start_sample, spoken.end_sample) for spoken in scene.spoken]
+    for n, (start, end) in enumerate(spans):
+        cut = cut_out(scene, scene.spoken[n], 16_000)
+        assert np.array_equal(cut, scene.samples[start - 4_000 : end + 4_000])
+        assert all(other_end <= start - 4_000 for _, other_end in spans[:n])
+        assert all(other_start >= end + 4_000 for other_start, _ in spans[n + 1 :])
 
 
 def test_missing_noise_and_ordinary_speech_are_named_and_left_out(corpora_root, tmp_path, capsys):
