@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import IO, TYPE_CHECKING
 
 from benchmarks.measurement import Measurement, Target
@@ -10,7 +11,7 @@ from benchmarks.process import Counters, Usage
 from benchmarks.recording import RATE_HZ, quiet_room
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -21,6 +22,8 @@ PERCENT = "% of a core"
 PER_S = "a second"
 PIECE_S = 0.03
 """Audio is written in pieces of this length: of one VAD frame, as the monitor takes it from a microphone."""
+TARGETS = {"speech": Target(0.3), "talk": Target(0.3), "silence": Target(0.1)}
+"""By stretch, of processor time in `PERCENT`: whatever the audio comes from."""
 _SETTLE_S = 2.0
 """After it a start, or what the audio before has left behind, is over."""
 
@@ -68,10 +71,26 @@ def usages(pid: int, feed: Feed, samples: NDArray[np.int16], n_rounds: int) -> l
     return found
 
 
-def speech_and_room(pid: int, feed: Feed, recording: Recording) -> dict[str, list[Usage]]:
-    """Usage in the recording's first speech, and in its first quiet room."""
-    stretches = {"speech": recording.speech, "silence": recording.room}
-    return {name: usages(pid, feed, samples, recording.n_rounds) for name, samples in stretches.items()}
+def stretches(recording: Recording, share: float = 1.0) -> dict[str, NDArray[np.int16]]:
+    """By name, each as int16 (n,): speech without a pause, talk, a quiet room; or that share of each from its start."""
+    found = {"speech": recording.speech, "talk": recording.talk, "silence": recording.room}
+    return {name: samples[: round(share * len(samples))] for name, samples in found.items()}
+
+
+def usages_by_stretch(
+    pid: int, feed: Feed, heard: Mapping[str, NDArray[np.int16]], n_rounds: int
+) -> dict[str, list[Usage]]:
+    """What the process uses in each of them, one after the other."""
+    return {name: usages(pid, feed, samples, n_rounds) for name, samples in heard.items()}
+
+
+def listening_rows(group: str, found: Mapping[str, Sequence[Usage]], note: str) -> list[Measurement]:
+    """Processor time, held against its target, and wake-ups in each stretch; the note stands at the first."""
+    rows = (
+        usage_rows(group, name, parts, TARGETS[name], "" if n else note)
+        for n, (name, parts) in enumerate(found.items())
+    )
+    return list(chain.from_iterable(rows))
 
 
 def usage_rows(
@@ -85,8 +104,8 @@ def usage_rows(
     ]
 
 
-def thread_rows(group: str, found: dict[str, list[Usage]]) -> list[Measurement]:
-    """Processor time by thread, the busiest first."""
+def thread_rows(group: str, found: Mapping[str, Sequence[Usage]]) -> list[Measurement]:
+    """Processor time by thread: stretches in the order in which they were heard, in each the busiest first."""
     names = {name for parts in found.values() for part in parts for name in part.threads_percent}
     rows = [
         Measurement(
@@ -99,4 +118,5 @@ def thread_rows(group: str, found: dict[str, list[Usage]]) -> list[Measurement]:
         for name in names
     ]
     rows = [row for row in rows if any(row.values)]
-    return sorted(rows, key=lambda row: (row.name.partition(":")[0] != next(iter(found)), -row.median))
+    order = list(found)
+    return sorted(rows, key=lambda row: (order.index(row.name.partition(":")[0]), -row.median))

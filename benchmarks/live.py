@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.broker import Subscriber, broker
-from benchmarks.listening import Feed, speech_and_room, thread_rows, usage_rows
+from benchmarks.listening import Feed, listening_rows, stretches, thread_rows, usages_by_stretch
 from benchmarks.measurement import Measurement, Target
 from benchmarks.process import Memory
 from benchmarks.program import NODE, broker_settings, program
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 GROUP = "live: pipe to MQTT"
 THREADS = "live, by thread"
 TOPICS = f"ser-monitor/{NODE}/#"
+_MEMORY = Target(70)
+"""Of steady memory in MB, whatever the audio comes from."""
 _INPUT = ("--input", "-")
 _SAMPLE_BYTES = 2
 
@@ -54,21 +56,20 @@ def _listening(port: int, recording: Recording) -> list[Measurement]:
         program(_INPUT, broker_settings(port), module="benchmarks.named_threads") as running,
     ):
         subscriber.wait_for("/status")
-        found = speech_and_room(running.pid, Feed(running.pipe), recording)
+        found = usages_by_stretch(running.pid, Feed(running.pipe), stretches(recording), recording.n_rounds)
         memory = Memory.of(running.pid)
     return [
-        *usage_rows(GROUP, "speech", found["speech"], Target(0.3), note),
-        *usage_rows(GROUP, "silence", found["silence"], Target(0.1)),
-        *memory_rows(GROUP, memory, Target(70)),
+        *listening_rows(GROUP, found, note),
+        *memory_rows(GROUP, memory),
         *thread_rows(THREADS, found),
     ]
 
 
-def memory_rows(group: str, memory: Memory, target: Target | None = None) -> list[Measurement]:
-    """After all that was heard."""
+def memory_rows(group: str, memory: Memory) -> list[Measurement]:
+    """After all that was heard; what stays resident is held against its target."""
     resident, shared, peak = ((mb,) for mb in (memory.resident_mb, memory.proportional_mb, memory.peak_mb))
     return [
-        Measurement(name="memory, steady", group=group, unit="MB", values=resident, target=target, note="resident"),
+        Measurement(name="memory, steady", group=group, unit="MB", values=resident, target=_MEMORY, note="resident"),
         Measurement(name="memory, its share", group=group, unit="MB", values=shared, note="proportional, Pss"),
         Measurement(name="memory, peak", group=group, unit="MB", values=peak, note="resident"),
     ]

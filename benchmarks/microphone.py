@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks.broker import Subscriber, broker
-from benchmarks.listening import Feed, speech_and_room, thread_rows, usage_rows
+from benchmarks.listening import Feed, listening_rows, stretches, thread_rows, usages_by_stretch
 from benchmarks.live import TOPICS, memory_rows
 from benchmarks.measurement import NotAvailableError
 from benchmarks.process import Memory
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 GROUP = "live: microphone to MQTT"
 THREADS = "microphone, by thread"
+_SHARE = 2 / 3
+"""Of each stretch: as a pipe is heard for longer, it is enough to see what a microphone adds."""
 _OPEN_S = 20.0
 _LOOK_S = 0.1
 _HEARING = ("listening", "speech")
@@ -31,6 +33,7 @@ def measure(recording: Recording) -> list[Measurement]:
     Raises:
         NotAvailableError: there is no broker, no sound server, or the microphone does not open.
     """
+    heard = stretches(recording, _SHARE)
     with broker() as port, sound_server() as server, Subscriber(port, TOPICS) as subscriber:
         settings, environment = broker_settings(port), server.environment
         with (
@@ -39,13 +42,11 @@ def measure(recording: Recording) -> list[Measurement]:
         ):
             _wait_until_open(subscriber)
             assert player.stdin is not None
-            found = speech_and_room(running.pid, Feed(player.stdin), recording)
+            found = usages_by_stretch(running.pid, Feed(player.stdin), heard, recording.n_rounds)
             memory = Memory.of(running.pid)
             running.process.terminate()
-    note = f"{recording.stretch_s:g} s, PulseAudio's null sink"
     return [
-        *usage_rows(GROUP, "speech", found["speech"], note=note),
-        *usage_rows(GROUP, "silence", found["silence"]),
+        *listening_rows(GROUP, found, f"{_SHARE * recording.stretch_s:.0f} s, PulseAudio's null sink"),
         *memory_rows(GROUP, memory),
         *thread_rows(THREADS, found),
     ]

@@ -167,12 +167,16 @@ def _draw_goals(results: Results, found: list[Measurement], axis: Any) -> None:
         value, target = goal
         shares.append(value / target.bound if target.side == "at most" else target.bound / value)
         colours.append(OURS_COLOUR if target.is_met(value) else TARGET_COLOUR)
-        names.append(f"{one.group.partition(':')[0].partition(' of')[0]}: {one.name.replace(': ', ', ')}")
+        names.append(f"{_goal_group(one.group)}: {one.name.replace(': ', ', ')}")
     axis.barh(at, np.array(shares) - 1, left=1, color=colours)
     logarithmic(axis)
     axis.axvline(1, color="0.25", lw=1)
     axis.set_yticks(at, names)
     axis.set_xlabel("how many times the target; blue: met, red: missed")
+
+
+def _goal_group(group: str) -> str:
+    return "microphone" if group == microphone.GROUP else group.partition(":")[0].partition(" of")[0]
 
 
 PANELS = (

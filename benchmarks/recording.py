@@ -1,9 +1,13 @@
-"""The audio that everything here is measured on: minutes of speech and minutes of a quiet room, in turn."""
+"""The audio that everything here is measured on: minutes of speech and minutes of a quiet room, in turn.
+
+And what people do between the two: talk, in sentences with pauses between them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +34,10 @@ N_ROUNDS = 7
 BLOCK_S = LONGEST_BLOCK_S
 """Audio is given to a pipeline in blocks as long as the program's own."""
 _ROOM_DBFS = -70.0
+SENTENCES_S = (4.5, 4.0, 5.0)
+"""Sentences of talk, over and over: shorter than the two windows after which fewer are classified."""
+PAUSE_S = 0.7
+"""After each: the gate closes, so that the next sentence starts anew, and the pause is no rest."""
 _MS_PER_S = 1000
 _FULL_SCALE = 32768
 
@@ -70,6 +78,11 @@ class Recording:
         start, end = round(self.stretch_s * RATE_HZ), round(2 * self.stretch_s * RATE_HZ)
         return self.samples[start:end]
 
+    @property
+    def talk(self) -> NDArray[np.int16]:
+        """int16: a stretch of talk; it is no part of the whole."""
+        return sentences(round(self.stretch_s * RATE_HZ))
+
     def window(self, end: int) -> NDArray[np.int16]:
         """int16, shape (window_samples,): the window that ends at sample `end`; digital silence before the start."""
         found = self.samples[max(end - self.window_samples, 0) : end]
@@ -79,11 +92,12 @@ class Recording:
 def composed(duration_s: float = DURATION_S, stretch_s: float = STRETCH_S) -> NDArray[np.int16]:
     """Speech and a quiet room in turn, int16 (n,) at `RATE_HZ`; half of it is speech if it is whole turns long.
 
-    Speech is the bundled clip without its pauses, over and over: the most that there can be to do.
+    Speech is the bundled clip without its pauses, over and over: the most that there can be to hear. It is not the most
+    that there can be to do, since windows are left out of long speech: see `sentences`.
     """
     n_stretch, n_whole = round(stretch_s * RATE_HZ), round(duration_s * RATE_HZ)
     n_turns = -(-n_whole // (2 * n_stretch))
-    speech, room = np.resize(talk(), n_turns * n_stretch), quiet_room(n_turns * n_stretch)
+    speech, room = np.resize(unbroken_speech(), n_turns * n_stretch), quiet_room(n_turns * n_stretch)
     turns: NDArray[np.int16] = np.concatenate([speech.reshape(n_turns, -1), room.reshape(n_turns, -1)], axis=1)
     return turns.ravel()[:n_whole]
 
@@ -95,7 +109,7 @@ def clip() -> NDArray[np.int16]:
 
 
 @cache
-def talk() -> NDArray[np.int16]:
+def unbroken_speech() -> NDArray[np.int16]:
     """The clip's speech without its pauses, int16 (n,): what the gate lets through, whatever a model says of it."""
     heard, gate = clip(), default_gate()
     n_frame = RATE_HZ * VAD_FRAME_MS // _MS_PER_S
@@ -108,6 +122,21 @@ def talk() -> NDArray[np.int16]:
         elif isinstance(change, SpeechEnded):
             ends.append(change.at_sample)
     return np.concatenate([heard[start:end] for start, end in zip(starts, [*ends, len(heard)], strict=False)])
+
+
+def sentences(n_samples: int) -> NDArray[np.int16]:
+    """Talk: the clip's speech in sentences, each with a pause of a quiet room behind it, int16 (n_samples,).
+
+    More to do than in speech without a pause: no window is left out, and each sentence has one more at its end.
+    """
+    lengths = cycle(round(seconds * RATE_HZ) for seconds in SENTENCES_S)
+    said, heard = np.resize(unbroken_speech(), n_samples), quiet_room(n_samples)
+    start = 0
+    while start < n_samples:
+        end = start + next(lengths)
+        heard[start:end] = said[start:end]
+        start = end + round(PAUSE_S * RATE_HZ)
+    return heard
 
 
 def default_gate() -> Gate:

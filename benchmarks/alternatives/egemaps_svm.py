@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.recording import RATE_HZ, talk
+from benchmarks.recording import RATE_HZ, unbroken_speech
 from trainer.baselines.svm import Svm
 from trainer.features.egemaps import Egemaps
 
@@ -36,7 +36,7 @@ def prepare(folder: Path) -> None:
     from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
 
     random = np.random.default_rng(0)
-    centre = _functionals(talk())
+    centre = _functionals(unbroken_speech())
     vectors = centre * (1 + _SPREAD * random.standard_normal((_N_VECTORS, centre.shape[1])))
     machine = make_pipeline(StandardScaler(), Svm().estimator(seed=0))
     machine.fit(vectors, np.arange(_N_VECTORS) % _N_LABELS)

@@ -14,7 +14,7 @@ from benchmarks.alternatives import ALTERNATIVES, Alternative, chosen_windows, m
 from benchmarks.alternatives import __main__ as child
 from benchmarks.alternatives.psf_tflite import cepstra
 from benchmarks.measurement import PER_WINDOW, NotAvailableError
-from benchmarks.recording import Recording, talk
+from benchmarks.recording import Recording, unbroken_speech
 from benchmarks.stages import WINDOWS
 from monitor.model import EmotionModel, shipped_model
 from monitor.pipeline.frames import features_of
@@ -25,7 +25,7 @@ LENGTH_SAMPLES = 48_240
 @pytest.fixture
 def short() -> Recording:
     """Two windows of the bundled clip."""
-    speech = np.resize(talk(), 80_000)
+    speech = np.resize(unbroken_speech(), 80_000)
     return Recording(speech, np.array([50_000, 80_000]), LENGTH_SAMPLES, stretch_s=1.0, n_rounds=2)
 
 

@@ -41,7 +41,8 @@ def test_one_run_gives_a_table_a_picture_and_a_json(recording, tmp_path, capsys)
     if shutil.which("mosquitto", path="/usr/bin:/usr/sbin:/usr/local/sbin"):
         assert by_name["live: pipe to MQTT", "start to READY"].median > 0
         assert by_name["live: pipe to MQTT", "silence: wake-ups"].median > 0
-        assert {"speech: worker", "speech: main", "speech: mqtt"} <= {name for _, name in by_name}
+        assert by_name["live: pipe to MQTT", "talk: CPU"].target == by_name["live: pipe to MQTT", "speech: CPU"].target
+        assert {"speech: worker", "speech: main", "speech: mqtt", "talk: worker"} <= {name for _, name in by_name}
     else:
         assert "mosquitto" in by_name["live", "all"].note
     (tmp_path / "kept.json").write_bytes(results.to_json())

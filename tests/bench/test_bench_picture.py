@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import floor, latency, live, recorded, stages
+from benchmarks import floor, latency, live, microphone, recorded, stages
 from benchmarks.listening import PERCENT
 from benchmarks.measurement import OURS, PER_WINDOW, Measurement, Target
 from benchmarks.results import Results
@@ -27,6 +27,7 @@ EVERYTHING = (
     one("speech: the limit", "arithmetic limit", PERCENT, 0.05),
     one("webrtcvad alone", floor.GROUP, PERCENT, 0.01),
     one("speech: CPU", live.GROUP, PERCENT, 0.4, 0.5, target=Target(0.3)),
+    one("speech: CPU", microphone.GROUP, PERCENT, 0.7, target=Target(0.3)),
     one("memory, steady", live.GROUP, "MB", 73.0, target=Target(70)),
     one("after the window's end, p50", latency.GROUP, "ms", 5.0, 9.0, 20.0),
     one("after the window's end, p95", latency.GROUP, "ms", 19.0, target=Target(20)),
@@ -63,6 +64,17 @@ def test_a_panel_draws_its_figures(n, tmp_path):
     PANELS[n].draw(results(*EVERYTHING), axis)
     assert axis.patches or axis.lines
     plt.close(figure)
+
+
+def test_targets_of_the_pipe_and_of_the_microphone_are_told_apart():
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots()
+    next(panel for panel in PANELS if panel.title == "Targets").draw(results(*EVERYTHING), axis)
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    plt.close(figure)
+    assert {"live: speech, CPU", "microphone: speech, CPU"} <= set(names)
+    assert len(set(names)) == len(names)
 
 
 def test_what_was_not_measured_leaves_no_empty_panel(tmp_path):

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from benchmarks.listening import Feed, thread_rows, usage_rows
+from benchmarks.listening import Feed, listening_rows, stretches, thread_rows, usage_rows
 from benchmarks.process import Counters, Memory, Usage
+from benchmarks.recording import Recording
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
 
@@ -106,3 +107,35 @@ def test_usage_is_the_difference_over_the_time_that_passed():
     assert {row.name for row in rows} == {"speech: worker", "speech: mqtt"}, "an idle thread is no row"
     cpu, wakeups = usage_rows("live", "speech", [used, used])
     assert (cpu.values, wakeups.values) == ((used.core_percent,) * 2, (5.0, 5.0))
+
+
+def used(core_percent, **threads_percent):
+    return Usage(core_percent, 5.0, threads_percent)
+
+
+def test_what_is_heard_is_speech_then_talk_then_a_quiet_room():
+    recording = Recording.compose(12, 6, n_rounds=1)
+    whole = stretches(recording)
+    assert list(whole) == ["speech", "talk", "silence"]
+    assert np.array_equal(whole["talk"], recording.talk)
+    assert not np.array_equal(whole["talk"], whole["speech"])
+    for name, part in stretches(recording, 2 / 3).items():
+        assert np.array_equal(part, whole[name][: 4 * 16_000])
+
+
+def test_talk_is_held_against_the_target_of_speech():
+    found = {"speech": [used(0.29)], "talk": [used(0.31)], "silence": [used(0.11)]}
+    rows = {row.name: row for row in listening_rows("live", found, "60 s")}
+    assert [rows[f"{name}: CPU"].is_met for name in found] == [True, False, False]
+    assert [rows[f"{name}: wake-ups"].is_met for name in found] == [None] * 3
+    assert [row.note for row in rows.values()] == ["60 s", *[""] * 5]
+
+
+def test_threads_are_told_stretch_by_stretch_the_busiest_first():
+    found = {
+        "speech": [used(0.3, main=0.1, worker=0.2)],
+        "talk": [used(0.9, mqtt=0.4, worker=0.5)],
+        "silence": [used(0.1, worker=0.1)],
+    }
+    told = [row.name for row in thread_rows("threads", found)]
+    assert told == ["speech: worker", "speech: main", "talk: worker", "talk: mqtt", "silence: worker"]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from benchmarks.everyhop import EveryHop
-from benchmarks.recording import RATE_HZ, Recording, composed, talk, windows
+from benchmarks.recording import PAUSE_S, RATE_HZ, SENTENCES_S, Recording, composed, sentences, unbroken_speech, windows
 from monitor.model import EmotionModel, shipped_model
 from monitor.pipeline import Pipeline
 from monitor.pipeline.gate import Level, dbfs
-from monitor.records import AudioBlock
+from monitor.records import AudioBlock, SpeechEnded, SpeechStarted
 
 
 class Counting:
@@ -51,15 +51,46 @@ def test_a_part_of_a_turn_is_cut_off():
 
 
 def test_speech_is_the_clip_without_its_pauses():
-    assert 15 * RATE_HZ < len(talk()) < 25 * RATE_HZ
+    assert 15 * RATE_HZ < len(unbroken_speech()) < 25 * RATE_HZ
+
+
+def heard_in(samples, model):
+    """How often the model was asked, and what happened."""
+    counting = Counting(model)
+    pipeline = Pipeline(counting)
+    events = [*pipeline.push(AudioBlock(samples, 0)), *pipeline.flush()]
+    return counting.n_answers, events
 
 
 def n_classified(samples, model):
-    counting = Counting(model)
-    pipeline = Pipeline(counting)
-    pipeline.push(AudioBlock(samples, 0))
-    pipeline.flush()
-    return counting.n_answers
+    return heard_in(samples, model)[0]
+
+
+def n_of(kind, events):
+    return sum(isinstance(event, kind) for event in events)
+
+
+def test_talk_is_sentences_with_a_pause_behind_each():
+    turns = [round(length_s * RATE_HZ) for sentence_s in SENTENCES_S for length_s in (sentence_s, PAUSE_S)]
+    parts = np.split(sentences(sum(turns)), np.cumsum(turns)[:-1])
+    quiet = [dbfs(Level.of(part).mean_square) < -65 for part in parts]
+    assert quiet == [False, True] * len(SENTENCES_S)
+    assert np.array_equal(parts[0], unbroken_speech()[: turns[0]])
+
+
+def test_the_gate_closes_after_each_sentence():
+    n_turns = 4
+    talk = sentences(round(n_turns * (sum(SENTENCES_S) + PAUSE_S * len(SENTENCES_S)) * RATE_HZ))
+    _, events = heard_in(talk, EmotionModel.load(shipped_model()))
+    assert n_of(SpeechStarted, events) == n_of(SpeechEnded, events) == n_turns * len(SENTENCES_S)
+
+
+def test_no_window_of_talk_is_left_out_so_that_it_is_more_work_than_unbroken_speech():
+    whole = Recording.compose(60, 30)
+    shipped = EmotionModel.load(shipped_model())
+    assert len(whole.talk) == len(whole.speech)
+    assert n_classified(whole.talk, shipped) == n_classified(whole.talk, EveryHop.shipped())
+    assert n_classified(whole.talk, shipped) > 1.3 * n_classified(whole.speech, shipped)
 
 
 def test_its_windows_are_those_that_the_pipeline_classifies_where_none_is_left_out(recording):
