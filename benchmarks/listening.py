@@ -29,7 +29,7 @@ _SETTLE_S = 2.0
 
 
 class Feed:
-    """Plays into a pipe, raw s16le, as if it were heard; the stream begins with the first call."""
+    """Plays into a pipe or FIFO, raw s16le, as if it were heard; the stream begins with the first call."""
 
     def __init__(self, pipe: IO[bytes], piece_s: float = PIECE_S) -> None:
         """Nothing is played yet."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 GROUP = "live: pipe to MQTT"
 THREADS = "live, by thread"
 TOPICS = f"ser-monitor/{NODE}/#"
+_SHARE = 0.75
+"""Of each stretch."""
 _MEMORY = Target(70)
 """Of steady memory in MB, whatever the audio comes from."""
 _INPUT = ("--input", "-")
@@ -49,14 +51,15 @@ def _start(port: int, n_rounds: int) -> list[Measurement]:
 
 
 def _listening(port: int, recording: Recording) -> list[Measurement]:
-    part_s = recording.stretch_s / recording.n_rounds
-    note = f"{recording.stretch_s:g} s in real time, in parts of {part_s:.1f} s"
+    heard_s = _SHARE * recording.stretch_s
+    part_s = heard_s / recording.n_rounds
+    note = f"{heard_s:g} s in real time, in parts of {part_s:.1f} s"
     with (
         Subscriber(port, TOPICS) as subscriber,
         program(_INPUT, broker_settings(port), module="benchmarks.named_threads") as running,
     ):
         subscriber.wait_for("/status")
-        found = usages_by_stretch(running.pid, Feed(running.pipe), stretches(recording), recording.n_rounds)
+        found = usages_by_stretch(running.pid, Feed(running.pipe), stretches(recording, _SHARE), recording.n_rounds)
         memory = Memory.of(running.pid)
     return [
         *listening_rows(GROUP, found, note),

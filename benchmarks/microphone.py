@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GROUP = "live: microphone to MQTT"
 THREADS = "microphone, by thread"
-_SHARE = 2 / 3
+_SHARE = 0.5
 """Of each stretch: as a pipe is heard for longer, it is enough to see what a microphone adds."""
 _OPEN_S = 20.0
 _LOOK_S = 0.1

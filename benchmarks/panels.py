@@ -125,12 +125,11 @@ def _latencies(results: Results) -> list[Measurement]:
 
 
 def _draw_latencies(results: Results, found: list[Measurement], axis: Any) -> None:
-    for one, colour in zip(found, (OURS_COLOUR, COLOURS[2]), strict=False):
+    for one, colour in zip(found, (COLOURS[0], COLOURS[2], COLOURS[1], COLOURS[3]), strict=False):
         ms = np.sort(one.values)
         axis.step(ms, 100 * np.arange(1, len(ms) + 1) / len(ms), where="post", color=colour, label=one.name[:-5])
-    for one in _of(results, (latency.GROUP,)):
-        if one.target is not None:
-            axis.plot([one.target.bound], [95], "v", color=TARGET_COLOUR, label="target of p95")
+    for bound in {one.target.bound for one in _of(results, (latency.GROUP,)) if one.target is not None}:
+        axis.plot([bound], [95], "v", color=TARGET_COLOUR, label="target of p95, after the window's end")
     axis.set(xlabel="ms until the message is at a subscriber", ylabel="% of messages", ylim=(0, 101), xlim=(0, None))
     axis.legend(loc="lower right")
 

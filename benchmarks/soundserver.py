@@ -1,4 +1,8 @@
-"""A microphone without hardware: a private PulseAudio whose null sink is the default input of PortAudio."""
+"""Microphones without hardware, of a private PulseAudio: what is played into its null sink, or written to its line.
+
+The null sink's monitor is the default input of PortAudio. It is paced by a clock, as a sound card is, but only
+PulseAudio knows when a sample is heard there. The line is a FIFO: what is written is heard at once, and nothing else is.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from benchmarks.measurement import NotAvailableError
 from benchmarks.recording import RATE_HZ
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PROGRAMS = ("pulseaudio", "pactl", "pacat")
+_LINE = "line"
 _START_S = 10.0
 _LOOK_S = 0.1
 
@@ -28,6 +33,35 @@ class SoundServer:
     """One that runs; what is played to it is heard by processes in its environment."""
 
     environment: dict[str, str]
+    folder: Path
+    """Its own."""
+
+    @property
+    def line_environment(self) -> dict[str, str]:
+        """Processes in it hear the line."""
+        return {**self.environment, "PULSE_SOURCE": _LINE}
+
+    @contextmanager
+    def line(self) -> Iterator[IO[bytes]]:
+        """What is written there, raw s16le at `RATE_HZ`, is heard; opened as soon as somebody listens.
+
+        Nothing that is written is heard by nobody, so that the first sample is the listener's first.
+
+        Raises:
+            NotAvailableError: nobody listens.
+        """
+        until_s = time.monotonic() + _START_S
+        while not self._line_runs():
+            if time.monotonic() > until_s:
+                raise NotAvailableError("nobody listens to PulseAudio's pipe source")
+            time.sleep(_LOOK_S)
+        with (self.folder / _LINE).open("wb", buffering=0) as fifo:
+            yield fifo
+
+    def _line_runs(self) -> bool:
+        command = ["pactl", "list", "short", "sources"]
+        listed = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False).stdout
+        return any(_LINE in line.split() and "RUNNING" in line.split() for line in listed.splitlines())
 
     @contextmanager
     def player(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -56,7 +90,7 @@ def sound_server() -> Iterator[SoundServer]:
         with subprocess.Popen(_command(folder), env=environment, stderr=subprocess.DEVNULL) as server:
             try:
                 _wait(server, environment)
-                yield SoundServer(environment)
+                yield SoundServer(environment, Path(folder))
             finally:
                 server.kill()
 
@@ -73,6 +107,7 @@ def _command(folder: str) -> list[str]:
     modules = (
         f"module-native-protocol-unix socket={folder}/native",
         f"module-null-sink sink_name=mic rate={RATE_HZ} channels=1",
+        f"module-pipe-source source_name={_LINE} file={folder}/{_LINE} format=s16le rate={RATE_HZ} channels=1",
     )
     loads = [word for module in modules for word in ("-L", module)]
     return ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", *loads]
