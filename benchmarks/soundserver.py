@@ -1,7 +1,7 @@
 """Microphones without hardware, of a private PulseAudio: what is played into its null sink, or written to its line.
 
 The null sink's monitor is the default input of PortAudio. It is paced by a clock, as a sound card is, but only
-PulseAudio knows when a sample is heard there. The line is a FIFO: what is written is heard at once, and nothing else is.
+PulseAudio knows when a sample is heard there. The line is a FIFO: what is written is heard at once, and nothing else.
 """
 
 from __future__ import annotations
