@@ -17,7 +17,7 @@ GROUP = "live: pipe to MQTT"
 THREADS = "live, by thread"
 TOPICS = f"ser-monitor/{NODE}/#"
 _SHARE = 0.75
-"""Of each stretch."""
+"""Of each of the three stretches: all that is heard in real time is to take a few minutes."""
 _MEMORY = Target(70)
 """Of steady memory in MB, whatever the audio comes from."""
 _INPUT = ("--input", "-")

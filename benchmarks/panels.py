@@ -127,11 +127,16 @@ def _latencies(results: Results) -> list[Measurement]:
 def _draw_latencies(results: Results, found: list[Measurement], axis: Any) -> None:
     for one, colour in zip(found, (COLOURS[0], COLOURS[2], COLOURS[1], COLOURS[3]), strict=False):
         ms = np.sort(one.values)
-        axis.step(ms, 100 * np.arange(1, len(ms) + 1) / len(ms), where="post", color=colour, label=one.name[:-5])
+        axis.step(ms, 100 * np.arange(1, len(ms) + 1) / len(ms), where="post", color=colour, label=_since(one)[:-5])
     for bound in {one.target.bound for one in _of(results, (latency.GROUP,)) if one.target is not None}:
-        axis.plot([bound], [95], "v", color=TARGET_COLOUR, label="target of p95, after the window's end")
+        axis.plot([bound], [95], "v", color=TARGET_COLOUR, label="target of p95")
     axis.set(xlabel="ms until the message is at a subscriber", ylabel="% of messages", ylim=(0, 101), xlim=(0, None))
-    axis.legend(loc="lower right")
+    axis.legend(loc="lower right", fontsize=7, title="since", title_fontsize=7)
+
+
+def _since(one: Measurement) -> str:
+    """A latency's name in few words: the moment from which it runs."""
+    return one.name.replace("after the ", "")
 
 
 def _lengths(results: Results) -> list[Measurement]:
@@ -166,7 +171,7 @@ def _draw_goals(results: Results, found: list[Measurement], axis: Any) -> None:
         value, target = goal
         shares.append(value / target.bound if target.side == "at most" else target.bound / value)
         colours.append(OURS_COLOUR if target.is_met(value) else TARGET_COLOUR)
-        names.append(f"{_goal_group(one.group)}: {one.name.replace(': ', ', ')}")
+        names.append(f"{_goal_group(one.group)}: {_since(one).replace(': ', ', ')}")
     axis.barh(at, np.array(shares) - 1, left=1, color=colours)
     logarithmic(axis)
     axis.axvline(1, color="0.25", lw=1)
