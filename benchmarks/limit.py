@@ -19,7 +19,8 @@ from benchmarks.measurement import Measurement, Target
 from benchmarks.operations import Kind, work_in_silence, work_in_speech
 from benchmarks.rates import Rates, webrtcvad_cpu_s
 from benchmarks.recording import RATE_HZ
-from benchmarks.stages import cpu_s, run
+from benchmarks.stageruns import run
+from benchmarks.stages import cpu_s
 from monitor.card import read_model_file
 from monitor.model import shipped_model
 from monitor.pipeline import GateRule, Pipeline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from benchmarks import floor, latency, live, microphone, recorded, stages
 from benchmarks.bars import COLOURS, OTHERS_COLOUR, OURS_COLOUR, TARGET_COLOUR, bars, logarithmic, stacks
+from benchmarks.everyhop import EVERY_HOP
 from benchmarks.listening import PERCENT
 from benchmarks.measurement import OURS, PER_WINDOW
 from benchmarks.table import number
@@ -58,12 +60,14 @@ def _windows(results: Results) -> list[Measurement]:
     return sorted(found, key=lambda one: one.median)
 
 
+def _times_ours(results: Results, one: Measurement) -> str:
+    """The median of all rounds; of what is ours in part, it says little."""
+    ratios = results.times_ours(one)
+    return f", {number(statistics.median(ratios))} x ours" if ratios and not one.name.startswith(OURS) else ""
+
+
 def _draw_windows(results: Results, found: list[Measurement], axis: Any) -> None:
-    ratios = [results.times_ours(one) for one in found]
-    texts = [
-        f"{number(one.median)} ms" + ("" if ratio is None or one.name.startswith(OURS) else f", {number(ratio)} x ours")
-        for one, ratio in zip(found, ratios, strict=True)
-    ]
+    texts = [f"{number(one.median)} ms" + _times_ours(results, one) for one in found]
     colours = [OURS_COLOUR if one.name.startswith(OURS) else OTHERS_COLOUR for one in found]
     bars(found, [one.name for one in found], texts, colours, axis)
     axis.set_xlabel("CPU time of one analysis window, ms")
@@ -180,7 +184,7 @@ PANELS = (
     Panel("Targets", _goals, _draw_goals),
     Panel("Listening", _listening, _draw_listening),
     Panel("Memory while listening", _memory, _draw_memory),
-    Panel("Where the pipeline's CPU goes", _stages, _draw_parts),
+    Panel(f"Where the pipeline's CPU goes, {EVERY_HOP}", _stages, _draw_parts),
     Panel("Where the daemon's CPU goes", _threads, _draw_parts),
     Panel("Latency", _latencies, _draw_latencies),
     Panel("analyze: more audio", _lengths, _draw_lengths),

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import floor, latency, live, recorded, stages
 from benchmarks.listening import PERCENT
-from benchmarks.measurement import OURS, PER_WINDOW, Measurement, Target
+from benchmarks.measurement import OURS, PER_WINDOW, WINDOWS, Measurement, Target
 from benchmarks.results import Results
 
 pytest.importorskip("matplotlib", reason="matplotlib draws the picture")
@@ -19,7 +19,7 @@ def one(name, group, unit, *values, **more):
 
 
 EVERYTHING = (
-    one(OURS, stages.WINDOWS, PER_WINDOW, 0.8, 0.9, 1.0),
+    one(OURS, WINDOWS, PER_WINDOW, 0.8, 0.9, 1.0),
     one("librosa and keras", "alternatives", PER_WINDOW, 70.0, 75.0, 90.0, times_ours=50.0),
     one("speech: model", stages.STAGES, PERCENT, 0.1, 0.12),
     one("speech: rest", stages.STAGES, PERCENT, 0.0),
