@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import floor, latency, live, recorded, stages
+from benchmarks.everyhop import EVERY_HOP
 from benchmarks.listening import PERCENT
 from benchmarks.measurement import OURS, PER_WINDOW, WINDOWS, Measurement, Target
 from benchmarks.results import Results
@@ -25,6 +26,8 @@ EVERYTHING = (
     one("speech: rest", stages.STAGES, PERCENT, 0.0),
     one("speech: worker", live.THREADS, PERCENT, 0.2),
     one("speech: the limit", "arithmetic limit", PERCENT, 0.05),
+    one(f"speech, {EVERY_HOP}: the limit", "arithmetic limit", PERCENT, 0.07),
+    one(f"speech, {EVERY_HOP}: our pipeline", "arithmetic limit", "times the limit", 2.0, target=Target(3)),
     one("webrtcvad alone", floor.GROUP, PERCENT, 0.01),
     one("speech: CPU", live.GROUP, PERCENT, 0.4, 0.5, target=Target(0.3)),
     one("memory, steady", live.GROUP, "MB", 73.0, target=Target(70)),
@@ -62,6 +65,22 @@ def test_a_panel_draws_its_figures(n, tmp_path):
     figure, axis = plt.subplots()
     PANELS[n].draw(results(*EVERYTHING), axis)
     assert axis.patches or axis.lines
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("title", "names"),
+    [
+        ("Targets", {"arithmetic limit: speech, every hop"}),
+        ("Listening", {"arithmetic limit: speech", "arithmetic limit: speech, every hop"}),
+    ],
+)
+def test_a_window_at_every_hop_is_told_from_what_is_shipped(title, names):
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots()
+    next(panel for panel in PANELS if panel.title == title).draw(results(*EVERYTHING), axis)
+    assert names <= {label.get_text() for label in axis.get_yticklabels()}
     plt.close(figure)
 
 

@@ -8,7 +8,7 @@ from benchmarks.listening import PERCENT
 from benchmarks.operations import Kind
 from benchmarks.recording import Recording
 
-N_ROUNDS = 2
+N_ROUNDS = 3
 RECORDING = Recording.compose(duration_s=24, stretch_s=12, n_rounds=N_ROUNDS)
 HELD = ("speech", f"speech, {EVERY_HOP}", "silence")
 
@@ -41,8 +41,8 @@ def test_the_pipeline_is_held_against_it_in_speech_and_in_silence(rows):
     for audio in HELD:
         ours, limits = found[f"{audio}: our pipeline"], found[f"{audio}: the limit"]
         assert times[f"{audio}: our pipeline"] == pytest.approx([a / b for a, b in zip(ours, limits, strict=True)])
-        # Nothing is faster than what cannot be avoided.
-        assert min(times[f"{audio}: our pipeline"]) > 1
+        # Nothing is faster than what cannot be avoided. The least of all rounds: others' work adds to some of them.
+        assert min(ours) > min(limits)
     assert found["silence: the limit"] < found["speech: the limit"]
 
 
