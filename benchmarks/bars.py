@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from benchmarks.everyhop import EVERY_HOP
+
 if TYPE_CHECKING:
     from benchmarks.measurement import Measurement
 
@@ -40,6 +42,11 @@ def stacks(found: dict[str, dict[str, float]], axis: Any) -> None:
     axis.set_yticks(at, list(found))
     axis.set_ylim(-1.3, len(found) - 0.4)
     axis.legend(loc="lower center", ncols=3, fontsize=8, columnspacing=1.0, handlelength=1.2)
+
+
+def short_name(name: str) -> str:
+    """Of a figure: long names leave little room for bars."""
+    return name.removesuffix(": the limit").removesuffix(": our pipeline").replace(EVERY_HOP, "every hop")
 
 
 def logarithmic(axis: Any) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from monitor.pipeline.features.spec import FeatureSpec
     from monitor.pipeline.windows import WindowRule
 
+EVERY_HOP = "a window every hop"
+"""What tables say of figures that were taken so."""
+
 
 @dataclass(frozen=True, slots=True)
 class EveryHop:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.recording import Recording
 
 GROUPS = {
+    "alternatives": "benchmarks.alternatives.contest:measure",
     "pipeline": "benchmarks.stages:measure",
     "limit": "benchmarks.limit:measure",
     "floor": "benchmarks.floor:measure",
@@ -25,9 +26,8 @@ GROUPS = {
     "microphone": "benchmarks.microphone:measure",
     "latency": "benchmarks.latency:measure",
     "analyze": "benchmarks.recorded:measure",
-    "alternatives": "benchmarks.alternatives:measure",
 }
-"""The alternatives last: the libraries that they load into this process leave threads behind."""
+"""In the order of the table. What is measured in processes of its own leaves nothing behind for what comes after it."""
 
 
 def measure_all(recording: Recording, names: Sequence[str]) -> tuple[list[Measurement], bool]:

@@ -6,8 +6,9 @@ import statistics
 from dataclasses import dataclass
 from typing import Literal
 
+WINDOWS = "CPU of a window"
 PER_WINDOW = "ms a window"
-"""The unit of CPU time for one analysis window: what has it is compared with ours."""
+"""The unit of CPU time for one analysis window: what has it is compared with ours, round by round."""
 OURS = "ours"
 """Name of the figure in `PER_WINDOW` that the others are compared with."""
 

@@ -85,9 +85,9 @@ def filter_weights(spec: FeatureSpec) -> int:
     return int(np.count_nonzero(filters))
 
 
-def level_work(n_samples: int) -> Work:
-    """Mean square and peak of int16 samples: a multiplication, an addition and two comparisons each."""
-    return Work("level", Kind.ELEMENT, 4 * n_samples, _SAMPLE_BYTES * n_samples)
+def power_work(n_samples: int) -> Work:
+    """Mean square of int16 samples: a multiplication and an addition each. Levels that nobody is told have no peak."""
+    return Work("mean square", Kind.ELEMENT, 2 * n_samples, _SAMPLE_BYTES * n_samples)
 
 
 def network_work(operators: Iterable[Operator]) -> Work:
@@ -117,13 +117,16 @@ def _weights(operator: Operator) -> int:
     return 0
 
 
-def work_in_silence(rate_hz: int) -> list[Work]:
-    """A second of audio while the gate is shut; speech detection is not arithmetic that can be counted here."""
-    return [level_work(rate_hz)]
+def work_in_silence() -> list[Work]:
+    """A second of audio while the gate is shut and nobody votes for speech: nothing that can be counted.
+
+    The detector's vote is no arithmetic that a specification counts; power is asked for where somebody may speak.
+    """
+    return []
 
 
-def work_in_speech(spec: FeatureSpec, hop_frames: int, operators: Iterable[Operator]) -> list[Work]:
-    """A second of audio in which every frame is looked at and a window is due every `hop_frames`."""
+def work_in_speech(spec: FeatureSpec, windows_per_s: float, operators: Iterable[Operator]) -> list[Work]:
+    """A second of audio in which somebody may speak throughout, every frame is in some window, and so many are due."""
     frames_per_s = spec.rate_hz / spec.hop_samples
     frames = [work.times(frames_per_s) for work in frame_work(spec)]
-    return [*work_in_silence(spec.rate_hz), *frames, network_work(operators).times(frames_per_s / hop_frames)]
+    return [power_work(spec.rate_hz), *frames, network_work(operators).times(windows_per_s)]

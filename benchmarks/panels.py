@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks import floor, latency, live, microphone, recorded, stages
-from benchmarks.bars import COLOURS, OTHERS_COLOUR, OURS_COLOUR, TARGET_COLOUR, bars, logarithmic, stacks
+from benchmarks.bars import COLOURS, OTHERS_COLOUR, OURS_COLOUR, TARGET_COLOUR, bars, logarithmic, short_name, stacks
+from benchmarks.everyhop import EVERY_HOP
 from benchmarks.listening import PERCENT
 from benchmarks.measurement import OURS, PER_WINDOW
 from benchmarks.table import number
@@ -58,12 +60,14 @@ def _windows(results: Results) -> list[Measurement]:
     return sorted(found, key=lambda one: one.median)
 
 
+def _times_ours(results: Results, one: Measurement) -> str:
+    """The median of all rounds; of what is ours in part, it says little."""
+    ratios = results.times_ours(one)
+    return f", {number(statistics.median(ratios))} x ours" if ratios and not one.name.startswith(OURS) else ""
+
+
 def _draw_windows(results: Results, found: list[Measurement], axis: Any) -> None:
-    ratios = [results.times_ours(one) for one in found]
-    texts = [
-        f"{number(one.median)} ms" + ("" if ratio is None or one.name.startswith(OURS) else f", {number(ratio)} x ours")
-        for one, ratio in zip(found, ratios, strict=True)
-    ]
+    texts = [f"{number(one.median)} ms" + _times_ours(results, one) for one in found]
     colours = [OURS_COLOUR if one.name.startswith(OURS) else OTHERS_COLOUR for one in found]
     bars(found, [one.name for one in found], texts, colours, axis)
     axis.set_xlabel("CPU time of one analysis window, ms")
@@ -75,7 +79,7 @@ def _listening(results: Results) -> list[Measurement]:
 
 
 def _draw_listening(results: Results, found: list[Measurement], axis: Any) -> None:
-    names = [_HEARING[one.group] + one.name.removesuffix(": CPU").removesuffix(": the limit") for one in found]
+    names = [_HEARING[one.group] + short_name(one.name).removesuffix(": CPU") for one in found]
     colours = [OTHERS_COLOUR if one.group in (floor.GROUP, _LIMIT) else OURS_COLOUR for one in found]
     bars(found, names, [f"{number(one.median)} %" for one in found], colours, axis)
     for at, one in zip(range(len(found) - 1, -1, -1), found, strict=True):
@@ -102,6 +106,11 @@ def _draw_parts(_results: Results, found: list[Measurement], axis: Any) -> None:
         heard.setdefault(short.get(one.group, "") + name, {})[part] = one.median
     stacks(heard, axis)
     axis.set_xlabel("% of a core")
+
+
+def _draw_stages(results: Results, found: list[Measurement], axis: Any) -> None:
+    _draw_parts(results, found, axis)
+    axis.set_xlabel(f"% of a core, with {EVERY_HOP}")
 
 
 def _memory(results: Results) -> list[Measurement]:
@@ -171,7 +180,8 @@ def _draw_goals(results: Results, found: list[Measurement], axis: Any) -> None:
         value, target = goal
         shares.append(value / target.bound if target.side == "at most" else target.bound / value)
         colours.append(OURS_COLOUR if target.is_met(value) else TARGET_COLOUR)
-        names.append(f"{_goal_group(one.group)}: {_since(one).replace(': ', ', ')}")
+        name = short_name(_since(one)).replace(": ", ", ")
+        names.append(f"{_goal_group(one.group)}: {name}")
     axis.barh(at, np.array(shares) - 1, left=1, color=colours)
     logarithmic(axis)
     axis.axvline(1, color="0.25", lw=1)
@@ -188,7 +198,7 @@ PANELS = (
     Panel("Targets", _goals, _draw_goals),
     Panel("Listening", _listening, _draw_listening),
     Panel("Memory while listening", _memory, _draw_memory),
-    Panel("Where the pipeline's CPU goes", _stages, _draw_parts),
+    Panel("Where the pipeline's CPU goes", _stages, _draw_stages),
     Panel("Where the daemon's CPU goes", _threads, _draw_parts),
     Panel("Latency", _latencies, _draw_latencies),
     Panel("analyze: more audio", _lengths, _draw_lengths),

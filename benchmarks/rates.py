@@ -46,22 +46,30 @@ class _Kernel:
     call: Callable[[], object]
 
 
-def measure_rates(n_fft: int, n_rounds: int) -> dict[Kind, tuple[float, ...]]:
-    """Units of work a second of CPU time, one value a round; the rounds of all kernels are interleaved.
+class Rates:
+    """Units of work a second of CPU time, by kind; the caller says when a round is taken, so that others take turns.
 
     Where there are several kernels of a kind, the fastest counts. The convolution is written as a network by
     TensorFlow; without it, multiply-adds are those of a matrix product.
     """
-    kernels = _kernels(n_fft)
-    rates: list[list[float]] = [[] for _ in kernels]
-    for _ in range(n_rounds):
-        for kernel, found in zip(kernels, rates, strict=True):
+
+    def __init__(self, n_fft: int) -> None:
+        """Make the kernels; transforms are of `n_fft` samples."""
+        self._kernels = _kernels(n_fft)
+        self._found: list[list[float]] = [[] for _ in self._kernels]
+
+    def run_round(self) -> None:
+        """Measure every kernel once."""
+        for kernel, found in zip(self._kernels, self._found, strict=True):
             found.append(kernel.n / cpu_s_a_call(kernel.call))
-    fastest: dict[Kind, tuple[float, ...]] = {}
-    for kernel, found in zip(kernels, rates, strict=True):
-        if statistics.median(found) > statistics.median(fastest.get(kernel.kind, (0.0,))):
-            fastest[kernel.kind] = tuple(found)
-    return fastest
+
+    def fastest(self) -> dict[Kind, tuple[float, ...]]:
+        """One value a round, of the kernel of each kind that has the highest median."""
+        fastest: dict[Kind, tuple[float, ...]] = {}
+        for kernel, found in zip(self._kernels, self._found, strict=True):
+            if statistics.median(found) > statistics.median(fastest.get(kernel.kind, (0.0,))):
+                fastest[kernel.kind] = tuple(found)
+        return fastest
 
 
 def cpu_s_a_call(kernel: Callable[[], object]) -> float:

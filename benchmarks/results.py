@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import statistics
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -64,20 +65,25 @@ class Results:
             found.setdefault(one.group, []).append(one)
         return found
 
-    def times_ours(self, one: Measurement) -> float | None:
-        """How many times our processor time for a window it is; None where it is no such figure, or is ours."""
-        ours = [m for m in self.measurements if m.name == OURS and m.unit == PER_WINDOW and m.is_measured]
-        if one.unit != PER_WINDOW or one.name == OURS or not one.is_measured or not ours:
-            return None
-        return one.median / ours[0].median
+    def times_ours(self, one: Measurement) -> tuple[float, ...]:
+        """How many times our processor time for a window it is, by that of the same round.
+
+        Empty where it is no such figure, is ours, or was not taken in the same rounds.
+        """
+        if one.unit != PER_WINDOW or one.name == OURS:
+            return ()
+        ours = [m for m in self.measurements if m.name == OURS and m.unit == PER_WINDOW]
+        if not ours or len(ours[0].values) != len(one.values):
+            return ()
+        return tuple(value / our for value, our in zip(one.values, ours[0].values, strict=True))
 
     def goal(self, one: Measurement) -> tuple[float, Target] | None:
-        """The figure that is held against a target, the median or how many times ours, and the target."""
+        """The figure that is held against a target, its median or that of how many times ours, and the target."""
         if one.is_measured and one.target is not None:
             return one.median, one.target
-        ratio = self.times_ours(one)
-        if ratio is not None and one.times_ours is not None:
-            return ratio, Target(one.times_ours, "at least")
+        ratios = self.times_ours(one)
+        if ratios and one.times_ours is not None:
+            return statistics.median(ratios), Target(one.times_ours, "at least")
         return None
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import statistics
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchmarks.measurement import Measurement
     from benchmarks.results import Results
 
@@ -33,18 +36,27 @@ def row(results: Results, one: Measurement) -> tuple[str, ...]:
     name = f"  {one.name}"
     if not one.is_measured:
         return (name, *[""] * 5, f"not measured: {one.note}")
-    low, high = one.spread
-    spread = f"{number(low)} .. {number(high)}" if len(one.values) > 1 else ""
-    ratio = results.times_ours(one)
     return (
         name,
         number(one.median),
-        spread,
+        _spread(one.values),
         one.unit,
-        "" if ratio is None else number(ratio),
+        _ratio(results.times_ours(one)),
         goal(results, one),
         one.note,
     )
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{number(min(values))} .. {number(max(values))}" if len(values) > 1 else ""
+
+
+def _ratio(ratios: Sequence[float]) -> str:
+    """The median, and in brackets the spread, of all rounds."""
+    if not ratios:
+        return ""
+    spread = _spread(ratios)
+    return number(statistics.median(ratios)) + (f" ({spread})" if spread else "")
 
 
 def goal(results: Results, one: Measurement) -> str:

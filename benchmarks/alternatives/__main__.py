@@ -1,4 +1,4 @@
-"""One way in a process of its own: `python -m benchmarks.alternatives NAME prepare FOLDER`, `... measure FOLDER FILE`.
+"""One way in a process: `python -m benchmarks.alternatives NAME prepare FOLDER`, `... NAME measure FOLDER EXCERPT`.
 
 Measuring: after the first answer, and after each line on stdin, which stands for a round, a line of JSON on stdout.
 """
@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-import numpy as np
-
-from benchmarks.alternatives import way
+from benchmarks.alternatives import OUR_WAYS, way
+from benchmarks.alternatives.excerpt import Excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -31,21 +31,38 @@ def main(arguments: list[str]) -> int:
     # Libraries print to stdout what is no answer.
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    classify = way(name).classifier(folder)
-    windows = np.load(Path(arguments[3]))
-    classify(windows[0])
+    excerpt = Excerpt(Path(arguments[3]))
+    turn = _our_turn(name, excerpt) if name in OUR_WAYS else _turn(name, folder, excerpt)
+    n_windows = len(excerpt.stretches())
+    turn(1)
     _reply(replies)
     for _ in sys.stdin:
-        _reply(replies, ms_a_window=cpu_ms(classify, windows))
+        _reply(replies, ms_a_window=1e3 * turn(n_windows) / n_windows)
     return 0
 
 
-def cpu_ms(classify: Callable[[NDArray[np.int16]], object], windows: NDArray[np.int16]) -> float:
-    """CPU milliseconds for each of the windows, int16 (windows, samples), all threads of the process together."""
-    start = time.process_time()
+def _turn(name: str, folder: Path, excerpt: Excerpt) -> Callable[[int], float]:
+    """For the first so many windows: CPU seconds."""
+    classify = way(name).classifier(folder)
+    windows = excerpt.windows()
+    return lambda n_windows: cpu_s(classify, windows[:n_windows])
+
+
+def _our_turn(name: str, excerpt: Excerpt) -> Callable[[int], float]:
+    from benchmarks.alternatives import ours  # noqa: PLC0415 - no part of the other ways
+    from benchmarks.everyhop import EveryHop  # noqa: PLC0415
+
+    model = EveryHop.shipped()
+    spent_s = ours.stream_cpu_s if name == "ours" else ours.features_cpu_s
+    return lambda n_windows: spent_s(excerpt, n_windows, model)
+
+
+def cpu_s(classify: Callable[[NDArray[np.int16]], object], windows: NDArray[np.int16]) -> float:
+    """CPU seconds for all windows, int16 (windows, samples), all threads of the process together."""
+    start_s = time.process_time()
     for window in windows:
         classify(window)
-    return (time.process_time() - start) / len(windows) * 1e3
+    return time.process_time() - start_s
 
 
 def _reply(replies: TextIO, **figures: float) -> None:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
 from benchmarks.measurement import NotAvailableError
@@ -57,13 +57,13 @@ def run_prepare(name: str, folder: Path) -> None:
 class Worker(AbstractContextManager["Worker"]):
     """One such process, from its start to its end."""
 
-    def __init__(self, name: str, folder: Path, windows: Path) -> None:
+    def __init__(self, name: str, folder: Path, excerpt: Path) -> None:
         """Start it, and wait for its first answer.
 
         Args:
-            name: a key of `benchmarks.alternatives.ALTERNATIVES`.
+            name: a key of `benchmarks.alternatives.ALTERNATIVES` or `OUR_WAYS`.
             folder: what `run_prepare` has written.
-            windows: file of int16 (windows, samples).
+            excerpt: the folder of a `benchmarks.alternatives.excerpt.Excerpt`.
 
         Raises:
             NotAvailableError: it ended before that.
@@ -73,7 +73,7 @@ class Worker(AbstractContextManager["Worker"]):
         self._errors = (folder / "stderr").open("w+")
         started = time.perf_counter()
         self._process = subprocess.Popen(
-            _command(name, "measure", str(folder), str(windows)),
+            _command(name, "measure", str(folder), str(excerpt)),
             env={**os.environ, **ONE_THREAD, **_QUIET},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -94,8 +94,9 @@ class Worker(AbstractContextManager["Worker"]):
             NotAvailableError: it ended.
         """
         assert self._process.stdin is not None
-        self._process.stdin.write("round\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it ended: nothing is there to be taken
+            self._process.stdin.write("round\n")
+            self._process.stdin.flush()
         self.ms_a_window.append(self._take()["ms_a_window"])
 
     def _take(self) -> dict[str, float]:
@@ -122,7 +123,8 @@ class Worker(AbstractContextManager["Worker"]):
         """Close its input: it ends."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):  # it ended before it took its last round
+            self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
         self._errors.close()

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from benchmarks import floor, latency, live, microphone, recorded, stages
+from benchmarks.everyhop import EVERY_HOP
 from benchmarks.listening import PERCENT
-from benchmarks.measurement import OURS, PER_WINDOW, Measurement, Target
+from benchmarks.measurement import OURS, PER_WINDOW, WINDOWS, Measurement, Target
 from benchmarks.results import Results
 
 pytest.importorskip("matplotlib", reason="matplotlib draws the picture")
@@ -19,12 +20,14 @@ def one(name, group, unit, *values, **more):
 
 
 EVERYTHING = (
-    one(OURS, stages.WINDOWS, PER_WINDOW, 0.8, 0.9, 1.0),
+    one(OURS, WINDOWS, PER_WINDOW, 0.8, 0.9, 1.0),
     one("librosa and keras", "alternatives", PER_WINDOW, 70.0, 75.0, 90.0, times_ours=50.0),
     one("speech: model", stages.STAGES, PERCENT, 0.1, 0.12),
     one("speech: rest", stages.STAGES, PERCENT, 0.0),
     one("speech: worker", live.THREADS, PERCENT, 0.2),
     one("speech: the limit", "arithmetic limit", PERCENT, 0.05),
+    one(f"speech, {EVERY_HOP}: the limit", "arithmetic limit", PERCENT, 0.07),
+    one(f"speech, {EVERY_HOP}: our pipeline", "arithmetic limit", "times the limit", 2.0, target=Target(3)),
     one("webrtcvad alone", floor.GROUP, PERCENT, 0.01),
     one("speech: CPU", live.GROUP, PERCENT, 0.4, 0.5, target=Target(0.3)),
     one("speech: CPU", microphone.GROUP, PERCENT, 0.7, target=Target(0.3)),
@@ -75,6 +78,22 @@ def test_targets_of_the_pipe_and_of_the_microphone_are_told_apart():
     plt.close(figure)
     assert {"live: speech, CPU", "microphone: speech, CPU"} <= set(names)
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("title", "names"),
+    [
+        ("Targets", {"arithmetic limit: speech, every hop"}),
+        ("Listening", {"arithmetic limit: speech", "arithmetic limit: speech, every hop"}),
+    ],
+)
+def test_a_window_at_every_hop_is_told_from_what_is_shipped(title, names):
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots()
+    next(panel for panel in PANELS if panel.title == title).draw(results(*EVERYTHING), axis)
+    assert names <= {label.get_text() for label in axis.get_yticklabels()}
+    plt.close(figure)
 
 
 def test_what_was_not_measured_leaves_no_empty_panel(tmp_path):

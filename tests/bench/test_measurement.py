@@ -42,21 +42,31 @@ def test_what_was_not_measured_has_a_reason_and_neither_meets_nor_misses():
     assert "not measured: mosquitto is not installed" in table(results(one))
 
 
-def test_others_are_compared_with_ours_by_their_medians():
-    ours, other = window(OURS, 0.5, 1.0, 9.0), window("other", 50.0, 75.0, 80.0, times_ours=50.0)
+def test_others_are_compared_with_ours_of_the_same_round():
+    # A machine that is slow in one round is so for both.
+    ours, other = window(OURS, 0.5, 2.0, 1.0), window("other", 50.0, 160.0, 80.0, times_ours=50.0)
     found = results(ours, other)
-    assert found.times_ours(other) == 75.0
-    assert found.times_ours(ours) is None
+    assert found.times_ours(other) == (100.0, 80.0, 80.0)
+    assert found.times_ours(ours) == ()
+    assert found.goal(other) == (80.0, Target(50.0, "at least"))
     assert goal(found, other) == ">= 50.0 times ours: met"
-    assert "MISSED" in goal(
-        results(ours, window("other", 10.0, times_ours=50.0)), window("other", 10.0, times_ours=50.0)
-    )
+    slow = window("other", 10.0, 20.0, 30.0, times_ours=50.0)
+    assert "MISSED" in goal(results(ours, slow), slow)
 
 
-def test_without_ours_nothing_is_compared():
+def test_the_ratio_is_told_with_its_spread():
+    ours, other = window(OURS, 1.0, 1.0, 4.0), window("other", 50.0, 60.0, 160.0)
+    assert row(results(ours, other), other)[4] == "50.0 (40.0 .. 60.0)"
+    assert row(results(window(OURS, 2.0), window("other", 50.0)), window("other", 50.0))[4] == "25.0"
+
+
+@pytest.mark.parametrize(
+    "ours", [[], [Measurement.missing(OURS, "window", "ended", PER_WINDOW)], [window(OURS, 1.0, 2.0)]]
+)
+def test_without_ours_in_the_same_rounds_nothing_is_compared(ours):
     other = window("other", 75.0, times_ours=50.0)
-    assert results(other).times_ours(other) is None
-    assert results(other).goal(other) is None
+    assert results(*ours, other).times_ours(other) == ()
+    assert results(*ours, other).goal(other) is None
 
 
 def test_the_table_has_a_line_for_each_figure_below_its_group():

@@ -79,11 +79,17 @@ def test_weights_are_read_once_a_window_and_nothing_else_is_counted():
     assert network_work([DENSE]).n_bytes == (400 + 10) * 4
 
 
-def test_a_second_has_a_hundred_frames_and_two_windows():
-    works = by_part(work_in_speech(FeatureSpec(), 50, [DENSE]))
+def test_a_second_has_a_hundred_frames_and_as_many_windows_as_are_classified():
+    works = by_part(work_in_speech(FeatureSpec(), 0.75, [DENSE]))
     assert works["transform"].n == 100
-    assert works["network"].n == 2 * network_work([DENSE]).n
-    assert works["level"] == work_in_silence(16_000)[0]
+    assert works["network"].n == 0.75 * network_work([DENSE]).n
+
+
+def test_power_is_counted_where_somebody_may_speak_and_a_peak_nowhere():
+    power = by_part(work_in_speech(FeatureSpec(), 2, [DENSE]))["mean square"]
+    # Each sample is squared and added, and read once.
+    assert (power.n, power.n_bytes) == (2 * 16_000, 2 * 16_000)
+    assert work_in_silence() == []
 
 
 def test_the_shipped_network_has_the_multiply_adds_that_its_training_counted():
