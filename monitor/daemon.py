@@ -239,7 +239,14 @@ class Daemon:
         self._wakeup.set()
 
     def _look(self) -> None:
-        """Every few seconds, in the main thread."""
+        """In the main thread, as often as it comes round."""
+        if self._watch.begin():
+            self._take_status()
+        hearing = self._hearing
+        self._watch.check_stuck(hearing.source, hearing.stall_exit_s)
+
+    def _take_status(self) -> None:
+        """Every few seconds, or when somebody waits for news."""
         hearing = self._hearing
         p95_ms = hearing.timing.p95_ms() if hearing.timing is not None else None
         status = self._watch.look(
@@ -248,7 +255,6 @@ class Daemon:
         if status is not None:
             for outbox in self._outboxes:
                 outbox.offer(Report(status, time.time()), wait=False)
-        self._watch.check_stuck(hearing.source, hearing.stall_exit_s)
 
     def _read_again(self) -> None:
         """All signals that came in the meantime are served by one reading."""

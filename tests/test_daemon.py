@@ -8,6 +8,7 @@ import pytest
 from fake_classifier import FeatureHash, LoudIsSpeech, talk
 from waiting import wait_until
 
+from monitor import watch
 from monitor.clock import RecordingClock
 from monitor.daemon import Daemon, Hearing
 from monitor.errors import BadAudioError, OutputFailedError
@@ -148,6 +149,39 @@ def test_whoever_mutes_is_told_long_before_the_next_look_is_due():
     daemon.run()
     thread.join()
     assert max(took_s) < 1.5
+
+
+@pytest.mark.parametrize("step", ["elapsed_s", "output_status"])
+def test_who_mutes_in_the_middle_of_a_look_is_told_by_the_next_one(monkeypatch, step):
+    """Whichever step of it they come behind: what that look has read may be older, and the next is not passed over."""
+    daemon = daemon_of(Blocks([], live=True), Recording())
+    take, asked = getattr(watch, step), []
+
+    def take_and_mute(*given):
+        taken = take(*given)
+        if not asked:
+            asked.append(True)
+            daemon.mute(True)
+        return taken
+
+    monkeypatch.setattr(watch, step, take_and_mute)
+    for _ in range(2):
+        daemon.meanwhile()
+    assert asked
+    assert daemon.status.state == "muted"
+
+
+def test_a_look_that_nobody_asked_for_is_passed_over_until_it_is_due(monkeypatch):
+    now_s, looked_s = [1000.0], []
+    monkeypatch.setattr(watch, "elapsed_s", lambda: now_s[0])
+    daemon = daemon_of(Blocks([], live=True), Recording())
+    for _ in range(100):  # ten seconds
+        before = daemon.status
+        daemon.meanwhile()
+        if daemon.status is not before:
+            looked_s.append(now_s[0])
+        now_s[0] += 0.1
+    assert len(looked_s) == 5
 
 
 def test_a_source_that_breaks_off_still_ends_its_speech_and_is_reported():
