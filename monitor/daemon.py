@@ -360,6 +360,8 @@ class Daemon:
         self._health.heard(len(block.samples))
         if block.lost_samples:
             self._miss(block.lost_samples, block.gap_cause)
+        if self._is_news(block):
+            self._look_soon()
         # Also while muted: how samples and time are related is no secret, and known at once when it is heard again.
         self._hearing.clock.observe(block.end_sample + block.queued_samples)
         if muted:
@@ -371,6 +373,15 @@ class Daemon:
             pipeline.tells_levels = any(outbox.wants_levels for outbox in self._outboxes)
             self._report(pipeline.push(replace(block, lost_samples=0) if block.lost_samples else block))
 
+    def _is_news(self, block: AudioBlock) -> bool:
+        """A microphone is gone: a gap and nothing else has come. Or it is there: audio comes, behind the gap or later.
+
+        A loss in the flow is none: a machine that is overloaded has one in every block, and a look would add to it.
+        """
+        if len(block.samples):
+            return self._watch.lacks_audio
+        return block.gap_cause != MUTED_GAP
+
     def _miss(self, n_samples: int, cause: str) -> None:
         """Samples are missing: lost, or not meant to be heard."""
         if cause == MUTED_GAP:
@@ -378,7 +389,6 @@ class Daemon:
         else:
             self._go_past_what_was_muted()
             self._losses.gap(n_samples, cause)
-            self._look_soon()  # a microphone is gone, or there again
             # What the gap ends is stamped by the time before it.
             self._report(self._hearing.pipeline.lose(n_samples, cause))
         self._hearing.clock.restart()

@@ -54,6 +54,11 @@ class Watch:
         """Until the next look."""
         return self.every_s if self.status is not None else min(self.every_s, _FIRST_LOOK_S)
 
+    @property
+    def lacks_audio(self) -> bool:
+        """Whether the last look found that none comes; from any thread."""
+        return self.status is not None and self.status.state in ("starting", "no_audio")
+
     def look_soon(self) -> None:
         """Something has changed: the next look is not to be passed over; from any thread."""
         self._is_asked = True
