@@ -79,7 +79,9 @@ class Pipeline:
         self._classifier = classifier
         self._rules = rules or PipelineRules()
         self._spec = classifier.spec
-        self._make_detector = detector or (lambda: WebrtcDetector(self._rules.gate.mode, self._spec.rate_hz))
+        # Without `self`, which would hold itself by it: a model that a reload replaces is let go at once.
+        mode, rate_hz = self._rules.gate.mode, self._spec.rate_hz
+        self._make_detector = detector or (lambda: WebrtcDetector(mode, rate_hz))
         self._frame_samples = self._spec.rate_hz * VAD_FRAME_MS // _MS_PER_S
         self._windows = Windows(self._spec, classifier.window)
         hangover_samples = self._rules.gate.activity_hangover_ms * self._spec.rate_hz // _MS_PER_S
@@ -146,6 +148,7 @@ class Pipeline:
         votes = [self._gate.vote(frame) for frame in frames]
         if self._gate.state is GateState.SILENCE and not (any(votes) or self._gate.asks_power or self.tells_levels):
             # Most of a quiet day: all that is left to do for a frame is its vote.
+            self._levels.clear()  # of before, when somebody wanted them
             self._now += n_whole
             self._windows.push(samples[:n_whole], self._now, voiced=False)
         else:
