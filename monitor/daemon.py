@@ -380,7 +380,7 @@ class Daemon:
         """
         if len(block.samples):
             return self._watch.lacks_audio
-        return block.gap_cause != MUTED_GAP
+        return block.lost_samples > 0 and block.gap_cause != MUTED_GAP
 
     def _miss(self, n_samples: int, cause: str) -> None:
         """Samples are missing: lost, or not meant to be heard."""

@@ -218,14 +218,15 @@ def test_that_a_microphone_that_was_not_there_at_the_start_has_come_is_told_at_o
 
 
 @pytest.mark.usefixtures("rarely")
-def test_losses_in_the_flow_ask_for_no_looks():
-    """A machine that is too slow has one in every block."""
-    seen = set()
+@pytest.mark.parametrize(("n_samples", "n_lost"), [(1600, 1600), (0, 0)])
+def test_losses_in_the_flow_and_blocks_that_a_resampler_leaves_empty_ask_for_no_looks(n_samples, n_lost):
+    """A machine that is too slow has a loss in every block."""
+    samples, seen = np.zeros(n_samples, np.int16), set()
 
     def script(_source):
         wait_until(lambda: daemon.status is not None)
         for number in range(50):
-            yield AudioBlock(np.zeros(1600, np.int16), 3200 * number + 1600, 1600, "overflow")
+            yield AudioBlock(samples, number * (n_samples + n_lost) + n_lost, n_lost, "overflow" if n_lost else "")
             time.sleep(0.01)
             seen.add(daemon.status)
 
