@@ -151,7 +151,8 @@ class Assembly:
         self.settings, self._model, self._model_stamp = settings, model, stamp
         if change.is_heard or made or change.moves_mqtt or source is not hearing.source:
             clock = hearing.clock if source is hearing.source else self._clock(source)
-            daemon.hear(self._hear(settings, source, clock))
+            self.hearing = self._hear(settings, source, clock)
+            daemon.hear(self.hearing)
             # Speech under way gets its `end` where it got its `new`.
             daemon.settle()
         self._change_sinks(change, daemon, made)

@@ -239,7 +239,14 @@ class Daemon:
         self._wakeup.set()
 
     def _look(self) -> None:
-        """Every few seconds, in the main thread."""
+        """In the main thread, as often as it comes round."""
+        if self._watch.begin():
+            self._take_status()
+        hearing = self._hearing
+        self._watch.check_stuck(hearing.source, hearing.stall_exit_s)
+
+    def _take_status(self) -> None:
+        """Every few seconds, or when somebody waits for news."""
         hearing = self._hearing
         p95_ms = hearing.timing.p95_ms() if hearing.timing is not None else None
         status = self._watch.look(
@@ -248,7 +255,6 @@ class Daemon:
         if status is not None:
             for outbox in self._outboxes:
                 outbox.offer(Report(status, time.time()), wait=False)
-        self._watch.check_stuck(hearing.source, hearing.stall_exit_s)
 
     def _read_again(self) -> None:
         """All signals that came in the meantime are served by one reading."""
@@ -354,6 +360,8 @@ class Daemon:
         self._health.heard(len(block.samples))
         if block.lost_samples:
             self._miss(block.lost_samples, block.gap_cause)
+        if self._is_news(block):
+            self._look_soon()
         # Also while muted: how samples and time are related is no secret, and known at once when it is heard again.
         self._hearing.clock.observe(block.end_sample + block.queued_samples)
         if muted:
@@ -365,6 +373,15 @@ class Daemon:
             pipeline.tells_levels = any(outbox.wants_levels for outbox in self._outboxes)
             self._report(pipeline.push(replace(block, lost_samples=0) if block.lost_samples else block))
 
+    def _is_news(self, block: AudioBlock) -> bool:
+        """A microphone is gone: a gap and nothing else has come. Or it is there: audio comes, behind the gap or later.
+
+        A loss in the flow is none: a machine that is overloaded has one in every block, and a look would add to it.
+        """
+        if len(block.samples):
+            return self._watch.lacks_audio
+        return block.lost_samples > 0 and block.gap_cause != MUTED_GAP
+
     def _miss(self, n_samples: int, cause: str) -> None:
         """Samples are missing: lost, or not meant to be heard."""
         if cause == MUTED_GAP:
@@ -372,7 +389,6 @@ class Daemon:
         else:
             self._go_past_what_was_muted()
             self._losses.gap(n_samples, cause)
-            self._look_soon()  # a microphone is gone, or there again
             # What the gap ends is stamped by the time before it.
             self._report(self._hearing.pipeline.lose(n_samples, cause))
         self._hearing.clock.restart()

@@ -101,6 +101,7 @@ class Health:
         self._turn_s = self._started_s
         self.heard_s: float | None = None
         """When audio last arrived; None before any has."""
+        self._muted_at_s = float("-inf")
         self._lost_s = 0.0
         self._lost_at_s = float("-inf")
         self._speaking = False
@@ -148,6 +149,8 @@ class Health:
         now_s = self._clock()
         of_source = source.status()
         self._measure(now_s)
+        if muted:
+            self._muted_at_s = now_s
         age_s = None if self.heard_s is None else max(now_s - self.heard_s, 0.0)
         state, reason = self._state(now_s, age_s, of_source.failure, outputs, muted=muted, live=source.live)
         return StatusTaken(
@@ -175,9 +178,11 @@ class Health:
             return "muted", ""
         if failure:
             return "no_audio", failure
-        if age_s is None and now_s - self._started_s < _FIRST_AUDIO_S:
+        # Nothing was to come while it was muted, and an input that was closed meanwhile takes a while to be open again.
+        muted_age_s = now_s - self._muted_at_s
+        if age_s is None and min(now_s - self._started_s, muted_age_s) < _FIRST_AUDIO_S:
             return "starting", ""
-        if live and (age_s is None or age_s > _FRESH_S):
+        if live and (age_s is None or min(age_s, muted_age_s) > _FRESH_S):
             return "no_audio", "no audio arrives"
         if reason := self._degraded(now_s, outputs):
             return "degraded", reason

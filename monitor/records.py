@@ -54,9 +54,11 @@ class Rhythm:
     frame_samples: int
     """Length of a VAD frame."""
     speaking: bool
-    """Else no window is due within a block: all that could be late is the news that somebody speaks."""
+    """Else nothing is due within a block: all that could be late is the news that somebody speaks."""
     turn_sample: int | None = None
     """The gate opens or closes with the VAD frame that reaches this sample, if nothing happens until then."""
+    soonest_samples: int | None = None
+    """In silence: from the beginning of a word to the first event of it, at least. None: longer than any block."""
 
     def block_end(self, position: int, longest_samples: int) -> int:
         """Where a block ends that begins at sample `position`: with the frame in which something is due, or before.
@@ -64,6 +66,8 @@ class Rhythm:
         A stretch that is longer than a block is cut evenly.
         """
         since = position - self.origin_sample
+        if not self.speaking and self.soonest_samples is not None:
+            longest_samples = min(longest_samples, self.soonest_samples)
         due = self._next_due(since) if self.speaking else self._frames_within(since, longest_samples)
         if self.turn_sample is not None:
             turn = self._frame_end(self.turn_sample - self.origin_sample)

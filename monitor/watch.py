@@ -37,6 +37,7 @@ class Watch:
         """Nothing was seen yet."""
         self._health, self._notifier = health, notifier
         self._looked_s = self._pinged_s = self._said_s = float("-inf")
+        self._is_asked = False
         self._said: StatusTaken | None = None
         self.status: StatusTaken | None = None
         """As of the last look, `every_s` ago at most while the main thread comes round; None before the first."""
@@ -53,25 +54,37 @@ class Watch:
         """Until the next look."""
         return self.every_s if self.status is not None else min(self.every_s, _FIRST_LOOK_S)
 
+    @property
+    def lacks_audio(self) -> bool:
+        """Whether the last look found that none comes; from any thread."""
+        return self.status is not None and self.status.state in ("starting", "no_audio")
+
     def look_soon(self) -> None:
         """Something has changed: the next look is not to be passed over; from any thread."""
-        self._looked_s = float("-inf")
+        self._is_asked = True
 
     def forget(self) -> None:
         """Say the status again at the next look."""
         self._said_s = float("-inf")
 
+    def begin(self) -> bool:
+        """Whether to `look` now: it is time, or somebody asked. To be called before what is looked at is read."""
+        now_s = elapsed_s()
+        if not self._is_asked and now_s - self._looked_s < _SOON * self.every_s:
+            return False
+        # Whoever asks from here on may come too late for what is read next, and gets another look.
+        self._is_asked = False
+        self._looked_s = now_s
+        return True
+
     def look(
         self, source: Source, outboxes: Sequence[Outbox], p95_ms: float | None, *, worker_alive: bool, muted: bool
     ) -> StatusTaken | None:
-        """Look, if it is time; a status that is to be reported, or None.
+        """Look; a status that is to be reported, or None.
 
         WATCHDOG=1 goes to systemd only while every thread lives and comes round.
         """
         now_s = elapsed_s()
-        if now_s - self._looked_s < _SOON * self.every_s:
-            return None
-        self._looked_s = now_s
         self._hanging_outputs = _tend(outboxes)
         self._count_hanging()
         alive = worker_alive and self._health.worker_turns(source) and all(outbox.is_alive() for outbox in outboxes)

@@ -8,6 +8,7 @@ import pytest
 from fake_classifier import FeatureHash, LoudIsSpeech, talk
 from waiting import wait_until
 
+from monitor import watch
 from monitor.clock import RecordingClock
 from monitor.daemon import Daemon, Hearing
 from monitor.errors import BadAudioError, OutputFailedError
@@ -148,6 +149,123 @@ def test_whoever_mutes_is_told_long_before_the_next_look_is_due():
     daemon.run()
     thread.join()
     assert max(took_s) < 1.5
+
+
+class Scripted(Blocks):
+    """A live source that goes on when the daemon has said what the script waits for."""
+
+    failure = ""
+
+    def __init__(self, script):
+        super().__init__([], live=True)
+        self._script = script
+
+    def status(self):
+        return SourceStatus(device=self.name, failure=self.failure)
+
+    def blocks(self):
+        yield from self._script(self)
+
+
+@pytest.fixture
+def rarely(monkeypatch):
+    """The main thread looks once, and for an hour not again, unless it is asked to."""
+    monkeypatch.setattr(watch, "_LOOK_EVERY_S", 3600.0)
+    monkeypatch.setattr(watch, "_FIRST_LOOK_S", 0.05)
+
+
+def gap(start, n_samples):
+    return AudioBlock(np.empty(0, np.int16), start + n_samples, n_samples, "device")
+
+
+@pytest.mark.usefixtures("rarely")
+@pytest.mark.parametrize("n_gaps", [0, 1])
+def test_that_a_microphone_is_gone_and_there_again_is_told_at_once(n_gaps):
+    """A resampler brings nothing for the first block it is given: the gap is told before there is any audio."""
+
+    def script(source):
+        yield AudioBlock(np.zeros(1600, np.int16), 0)
+        wait_until(lambda: daemon.status is not None)
+        source.failure = "gone"
+        yield gap(1600, 1600)
+        wait_until(lambda: daemon.status.reason == "gone")
+        for number in range(n_gaps):
+            before = daemon.status
+            yield gap(3200 + 1600 * number, 1600)
+            wait_until(lambda before=before: daemon.status is not before)
+        source.failure = ""
+        lost = 0 if n_gaps else 1600
+        yield AudioBlock(np.zeros(1600, np.int16), 3200 + 1600 * n_gaps + lost, lost, "device")
+        wait_until(lambda: daemon.status.state == "degraded")
+
+    daemon = daemon_of(Scripted(script), Recording())
+    daemon.run()
+    assert daemon.status.state == "degraded"  # some was lost
+
+
+@pytest.mark.usefixtures("rarely")
+def test_that_a_microphone_that_was_not_there_at_the_start_has_come_is_told_at_once():
+    def script(source):
+        source.failure = "no audio input"
+        wait_until(lambda: daemon.status is not None and daemon.status.state == "no_audio")
+        source.failure = ""
+        yield AudioBlock(np.zeros(1600, np.int16), 0)
+        wait_until(lambda: daemon.status.state == "listening")
+
+    daemon = daemon_of(Scripted(script), Recording())
+    daemon.run()
+    assert daemon.status.state == "listening"
+
+
+@pytest.mark.usefixtures("rarely")
+@pytest.mark.parametrize(("n_samples", "n_lost"), [(1600, 1600), (0, 0)])
+def test_losses_in_the_flow_and_blocks_that_a_resampler_leaves_empty_ask_for_no_looks(n_samples, n_lost):
+    """A machine that is too slow has a loss in every block."""
+    samples, seen = np.zeros(n_samples, np.int16), set()
+
+    def script(_source):
+        wait_until(lambda: daemon.status is not None)
+        for number in range(50):
+            yield AudioBlock(samples, number * (n_samples + n_lost) + n_lost, n_lost, "overflow" if n_lost else "")
+            time.sleep(0.01)
+            seen.add(daemon.status)
+
+    daemon = daemon_of(Scripted(script), Recording())
+    daemon.run()
+    assert len(seen) <= 3
+
+
+@pytest.mark.parametrize("step", ["elapsed_s", "output_status"])
+def test_who_mutes_in_the_middle_of_a_look_is_told_by_the_next_one(monkeypatch, step):
+    """Whichever step of it they come behind: what that look has read may be older, and the next is not passed over."""
+    daemon = daemon_of(Blocks([], live=True), Recording())
+    take, asked = getattr(watch, step), []
+
+    def take_and_mute(*given):
+        taken = take(*given)
+        if not asked:
+            asked.append(True)
+            daemon.mute(True)
+        return taken
+
+    monkeypatch.setattr(watch, step, take_and_mute)
+    for _ in range(2):
+        daemon.meanwhile()
+    assert asked
+    assert daemon.status.state == "muted"
+
+
+def test_a_look_that_nobody_asked_for_is_passed_over_until_it_is_due(monkeypatch):
+    now_s, looked_s = [1000.0], []
+    monkeypatch.setattr(watch, "elapsed_s", lambda: now_s[0])
+    daemon = daemon_of(Blocks([], live=True), Recording())
+    for _ in range(100):  # ten seconds
+        before = daemon.status
+        daemon.meanwhile()
+        if daemon.status is not before:
+            looked_s.append(now_s[0])
+        now_s[0] += 0.1
+    assert len(looked_s) == 5
 
 
 def test_a_source_that_breaks_off_still_ends_its_speech_and_is_reported():

@@ -4,8 +4,11 @@ from fake_classifier import FeatureHash, LoudIsSpeech, talk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.pipeline import Pipeline
-from monitor.records import AudioBlock, Estimate, Rhythm, SpeechEnded
+from monitor.pipeline import GateRule, Pipeline, PipelineRules
+from monitor.pipeline.windows import WindowRule
+from monitor.records import AudioBlock, EmotionEvent, Estimate, Rhythm, SpeechEnded
+from monitor.sources import LONGEST_BLOCK_AHEAD_S, LONGEST_BLOCK_S
+from monitor.sources.blockreading import block_s
 
 LONGEST = 4_320
 FRAME = 480
@@ -75,10 +78,48 @@ def test_estimates_come_with_the_frame_that_completes_them_as_with_short_blocks(
     for n_frames in (5, 17, 40):
 
         def long(pipeline, at, n=n_frames):
-            # Three tenths of a second of speech are enough for a window of this classifier's.
-            return pipeline.rhythm.block_end(at, FRAME * (n if pipeline.rhythm.speaking else 5))
+            return pipeline.rhythm.block_end(at, FRAME * n)
 
         assert hear(long) == short
+
+
+@given(
+    word_s=st.floats(0.05, 1.0),
+    onset_ms=st.sampled_from([0, 30, 90, 400]),
+    hangover_ms=st.sampled_from([0, 30, 100, 300, 500]),
+    begins_s=st.floats(1.0, 1.6),
+)
+@settings(max_examples=120, deadline=None)
+def test_no_event_of_a_short_word_waits_for_the_rest_of_a_block_in_silence(word_s, onset_ms, hangover_ms, begins_s):
+    """Wherever in a block it begins, and however soon the gate closes behind it."""
+    rules = PipelineRules(gate=GateRule(onset_ms=onset_ms, hangover_ms=hangover_ms))
+    samples = talk(-begins_s, word_s, -1.0)
+
+    def events(next_end):
+        pipeline, at, found = Pipeline(FeatureHash(), rules, LoudIsSpeech), 0, []
+        while at < len(samples):
+            end = min(next_end(pipeline, at), len(samples))
+            found += [(e, end) for e in pipeline.push(AudioBlock(samples[at:end], at)) if isinstance(e, EmotionEvent)]
+            at = end
+        return found
+
+    long = events(lambda pipeline, at: pipeline.rhythm.block_end(at, 40 * FRAME))
+    assert long == events(lambda _, at: at + FRAME)
+
+
+def test_blocks_in_silence_are_no_shorter_than_a_word_and_the_hangover_ask_for():
+    """What a shorter one costs is another wake-up."""
+    rhythm = Pipeline(FeatureHash(), PipelineRules(gate=GateRule(hangover_ms=0)), LoudIsSpeech).rhythm
+    # A tenth of a second is four frames; the gate closes with the next one.
+    assert rhythm.block_end(0, 20 * FRAME) == 5 * FRAME
+    assert block_s(rhythm, 0, 16_000, exact=True, ahead=True) * 16_000 == 3 * FRAME
+
+
+def test_blocks_are_as_long_as_they_may_with_the_settings_that_come_with_the_program():
+    shipped = type("Shipped", (FeatureHash,), {"window": WindowRule(window_frames=150, hop_frames=25)})
+    rhythm = Pipeline(shipped(), detector=LoudIsSpeech).rhythm
+    assert block_s(rhythm, 0, 16_000, exact=True, ahead=False) == LONGEST_BLOCK_S
+    assert block_s(rhythm, 0, 16_000, exact=True, ahead=True) == LONGEST_BLOCK_AHEAD_S
 
 
 @given(turns=st.lists(st.floats(0.05, 1.5), min_size=2, max_size=8))

@@ -6,6 +6,7 @@ with the stream (and anew after a gap), so the same audio gives the same events 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,9 @@ class Pipeline:
         self._classifier = classifier
         self._rules = rules or PipelineRules()
         self._spec = classifier.spec
-        self._make_detector = detector or (lambda: WebrtcDetector(self._rules.gate.mode, self._spec.rate_hz))
+        # Without `self`, which would hold itself by it: a model that a reload replaces is let go at once.
+        mode, rate_hz = self._rules.gate.mode, self._spec.rate_hz
+        self._make_detector = detector or (lambda: WebrtcDetector(mode, rate_hz))
         self._frame_samples = self._spec.rate_hz * VAD_FRAME_MS // _MS_PER_S
         self._windows = Windows(self._spec, classifier.window)
         hangover_samples = self._rules.gate.activity_hangover_ms * self._spec.rate_hz // _MS_PER_S
@@ -90,6 +93,7 @@ class Pipeline:
             self._rules.decision.min_confidence,
             self._rules.max_events_per_min,
         )
+        self._soonest_samples = self._soonest()
         self.tells_levels = True
         """Whether levels are events too; those that nobody wants are not measured. May be changed between blocks."""
         self._restart(0)
@@ -125,6 +129,7 @@ class Pipeline:
             frame_samples=self._frame_samples,
             speaking=self._gate.is_open,
             turn_sample=None if turn is None else self._origin + turn,
+            soonest_samples=self._soonest_samples,
         )
 
     def push(self, block: AudioBlock) -> list[PipelineEvent]:
@@ -143,6 +148,7 @@ class Pipeline:
         votes = [self._gate.vote(frame) for frame in frames]
         if self._gate.state is GateState.SILENCE and not (any(votes) or self._gate.asks_power or self.tells_levels):
             # Most of a quiet day: all that is left to do for a frame is its vote.
+            self._levels.clear()  # of before, when somebody wanted them
             self._now += n_whole
             self._windows.push(samples[:n_whole], self._now, voiced=False)
         else:
@@ -184,6 +190,19 @@ class Pipeline:
             recall_samples=2 * self._windows.n_samples,
         )
         return Gate(self._make_detector(), rule.floor_dbfs, times, rule.min_snr_db)
+
+    def _soonest(self) -> int:
+        """Samples in VAD frames from the beginning of a word until its first window is due, or its last one."""
+        rule, window, rate_hz = self._rules.gate, self._classifier.window, self._spec.rate_hz
+
+        def frames(n_samples: float) -> int:
+            return max(math.ceil(n_samples / self._frame_samples), 1)
+
+        onset = frames(rule.onset_ms * rate_hz / _MS_PER_S)
+        first = max(onset, frames(window.min_speech_s * rate_hz))
+        last = max(onset, frames(window.min_final_speech_s * rate_hz))
+        last += frames(rule.hangover_ms * rate_hz / _MS_PER_S)
+        return min(first, last) * self._frame_samples
 
     def _frame(self, samples: NDArray[np.int16], mean_square: float, *, voiced: bool) -> Sequence[PipelineEvent]:
         start = self._now

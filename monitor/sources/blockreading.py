@@ -33,7 +33,11 @@ def block_s(rhythm: Rhythm | None, position: int, rate_hz: int, *, exact: bool, 
     longest_s = LONGEST_BLOCK_S
     if ahead:
         longest_s = LONGEST_SPEAKING_BLOCK_AHEAD_S if rhythm.speaking else LONGEST_BLOCK_AHEAD_S
-    return (rhythm.block_end(position, round(longest_s * rate_hz)) - position) / rate_hz
+    longest_samples = round(longest_s * rate_hz)
+    if ahead and not rhythm.speaking and rhythm.soonest_samples is not None:
+        # Two of them are then half a block longer than that, as `LONGEST_BLOCK_AHEAD_S` allows.
+        longest_samples = min(longest_samples, 2 * rhythm.soonest_samples // 3)
+    return (rhythm.block_end(position, longest_samples) - position) / rate_hz
 
 
 class BlockReading:

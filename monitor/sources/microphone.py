@@ -97,14 +97,15 @@ class Microphone:
         self._heard_at_s = 0.0
         self._heard_samples = 0
         self._gap_cause = DEVICE_GAP
+        # While there is no capture they are the worker's.
+        self._failure = ""
+        self._denied_since_s: float | None = None
         # Only touched by the worker's thread.
         self._hanging: list[Capture] = []
         self._rhythm: Rhythm | None = None
         self._attempts = 0
         self._retry_at_s = 0.0
         self._wait_s = _SHORTEST_WAIT_S
-        self._failure = ""
-        self._denied_since_s: float | None = None
         self._started_s = 0.0
         self._loss_logged_at_s = float("-inf")
         self._past_overflows = 0
@@ -186,9 +187,6 @@ class Microphone:
             self._give_up(capture, capture.failure, now_s)
         elif self._is_overdue(now_s):
             self._give_up(capture, self._stalled(), now_s)
-        elif self._heard_samples and self._failure:
-            self._failure, self._denied_since_s = "", None
-            _log.info("listening to '%s' again", self.name)
         elif self._heard_samples and now_s - self._started_s > _STEADY_S:
             self._wait_s = _SHORTEST_WAIT_S
 
@@ -226,6 +224,8 @@ class Microphone:
                 # This process or the machine slept: what comes first is as old as that. The worker opens it anew.
                 return False
             missing = self._clock.received(len(samples), now_s)
+            # Before the ring has anything: whoever reads it there and asks for news is to find no failure any more.
+            is_back = len(samples) > 0 and self._end_outage()
             self._ring.mark_gap(missing, self._gap_cause)
             self._gap_cause = DEVICE_GAP
             if self._muted.is_set():
@@ -238,8 +238,17 @@ class Microphone:
             capture.block_s = min(wanted_s, self._settings.ring_s / 2)
             in_the_flow = missing and self._heard_samples > 0
             self._heard_at_s, self._heard_samples = now_s, self._heard_samples + len(samples)
+        if is_back:
+            _log.info("listening to '%s' again", self.name)
         if in_the_flow:
             self._log_loss(missing, now_s)
+        return True
+
+    def _end_outage(self) -> bool:
+        """Under the lock: audio has come; whether there was an outage before, and somebody listens."""
+        if not self._failure or self._muted.is_set():
+            return False
+        self._failure, self._denied_since_s = "", None
         return True
 
     def _let_go(self, capture: Capture, cause: str, now_s: float) -> None:

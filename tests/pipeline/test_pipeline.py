@@ -1,5 +1,7 @@
 """The core as a whole: same events for any cutting, the life of a segment, gaps, limits."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -143,6 +145,39 @@ def test_levels_that_nobody_wants_change_nothing_else():
         e for e in without if not isinstance(e, Estimate)
     ]
     assert not [e for e in without if isinstance(e, LevelMeasured)]
+
+
+def test_a_pipeline_that_is_replaced_lets_go_of_its_model_at_once():
+    """What was there at the start is seen by no garbage collector before the end."""
+    classifier = FeatureHash()
+    model = weakref.ref(classifier)
+    pipeline = Pipeline(classifier)
+    hear(pipeline, talk(-1, 1))
+    gc.disable()
+    try:
+        del classifier, pipeline
+        assert model() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("loud", [False, True])
+def test_a_level_holds_nothing_from_before_a_time_in_which_nobody_wanted_any(loud):
+    frame = 480
+    samples = talk(1 if loud else -1)
+    pipeline = make()
+
+    def levels(n_frames):
+        start = pipeline.heard_sample
+        events = pipeline.push(AudioBlock(samples[start : start + n_frames * frame], start))
+        return [event for event in events if isinstance(event, LevelMeasured)]
+
+    assert len(levels(7)) == 1  # three have gone into none yet
+    pipeline.tells_levels = False
+    assert not levels(6)
+    pipeline.tells_levels = True
+    assert not levels(3)
+    assert len(levels(1)) == 1
 
 
 def test_a_short_word_is_classified_at_its_end():

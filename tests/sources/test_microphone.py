@@ -173,6 +173,22 @@ def test_sample_numbers_keep_up_with_the_clock_over_a_loss(system, caplog):
     assert "listening to 'Fake Mic' again" in caplog.text
 
 
+def test_whoever_has_the_first_audio_after_an_outage_finds_no_failure_any_more(system):
+    """Who waits for news asks then, and would be told of what was before."""
+    source = Microphone(AudioSettings(stall_s=0.5), RATE_HZ)
+    blocks = source.blocks()
+    next(blocks)
+    system.working = False
+    next(block for block in blocks if block.lost_samples)
+    assert source.status().failure
+    system.working = True
+    next(block for block in blocks if len(block.samples))
+    failure = source.status().failure
+    source.stop()
+    assert list(blocks) == []
+    assert failure == ""
+
+
 def test_a_device_that_comes_later_is_found(system):
     system.devices = system.known = []
     with Listener(device="usb") as listener:
