@@ -24,6 +24,7 @@ BENCH_PACKAGES := $(RUN_PACKAGES) libasound2-plugins pulseaudio pulseaudio-utils
 TEST_PACKAGES := $(BENCH_PACKAGES) faketime strace
 SYSTEMD_PACKAGES := systemd-container debootstrap
 ARM64_PACKAGES := qemu-user-static debootstrap
+COUNTING_PACKAGES := $(ARM64_PACKAGES) qemu-user gcc libc6-dev
 # Where a whole run is wanted anyway, the service is tested too.
 ifeq ($(CI),true)
 TEST_PACKAGES += $(SYSTEMD_PACKAGES)
@@ -52,7 +53,7 @@ test-systemd: $(VENV)/.test
 	SER_TEST_SYSTEMD=1 $(BIN)/python -m pytest -m systemd $(PYTEST)
 
 test-arm64: $(VENV)/.test
-	@sh .ci/debian-packages $(ARM64_PACKAGES)
+	@sh .ci/debian-packages $(COUNTING_PACKAGES)
 	SER_TEST_ARM64=1 $(BIN)/python -m pytest -m arm64 $(PYTEST)
 
 fuzz: $(VENV)/.fuzz
@@ -84,7 +85,7 @@ bench-many: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.many $(BENCH)
 
 bench-arm64: $(VENV)/.run
-	@sh .ci/debian-packages $(ARM64_PACKAGES) qemu-user gcc libc6-dev
+	@sh .ci/debian-packages $(COUNTING_PACKAGES)
 	$(BIN)/python -m benchmarks.instructions
 	$(if $(MODELS),$(BIN)/python -m benchmarks.forms $(MODELS))
 

@@ -23,7 +23,8 @@ DOWNLOADS = "/srv/downloads"
 """What pip downloaded for it."""
 TOOLS = "/srv/tools"
 """What the unit tests need, apart from what people get."""
-_INCLUDE = "python3,python3-venv,ca-certificates"
+ASSUMED = ("python3", "python3-venv", "ca-certificates")
+"""Debian packages that are there before anything is installed."""
 _TEST_PACKAGES = ("pytest", "pytest-timeout", "hypothesis", "jsonschema", "prometheus-client", "cryptography")
 _ORACLES = ("python_speech_features==0.6", "scipy")
 """What the features are held against. Without what they depend on: another numpy would hide the program's own."""
@@ -42,14 +43,15 @@ _INSTALL_WHEEL = f"{_PIP} install --no-index --no-deps"
 
 def debian(release: str) -> Path:
     """A minimal arm64 Debian with Python; made at the first call, in some minutes."""
+    included = ",".join(ASSUMED)
 
     def make(partial: Path) -> None:
-        words = ("--arch=arm64", "--variant=minbase", f"--include={_INCLUDE}", release)
+        words = ("--arch=arm64", "--variant=minbase", f"--include={included}", release)
         run(*registered("debootstrap", *words, partial, mirror()))
         for archive in (partial / "var/cache/apt/archives").glob("*.deb"):
             archive.unlink()
 
-    return _kept(f"arm64-{release}-{_digest(_INCLUDE)}", make)
+    return _kept(f"arm64-{release}-{_digest(included)}", make)
 
 
 def environment(release: str) -> tuple[Path, ...]:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _PLUGIN_SOURCE = Path(__file__).with_name("count_instructions.c")
 _QEMU = Path("/usr/bin/qemu-aarch64")
 _LOADER = Path("/lib64/ld-linux-x86-64.so.2")
-_LIBRARIES = ("/host/lib/x86_64-linux-gnu", "/host/usr/lib/x86_64-linux-gnu")
+_LIBRARIES = ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu")
+_HOST = "/srv/host"
+"""Of this host's files inside. Each is bound by itself: a bind of `/` leaves out what is mounted below it."""
 
 
 def obstacle() -> str | None:
@@ -42,9 +44,14 @@ class Counter:
     @staticmethod
     def of(release: str, folder: Path) -> Counter:
         """Install and build below `folder`."""
+        return Counter.within(installed(release, folder), folder)
+
+    @staticmethod
+    def within(userland: Userland, folder: Path) -> Counter:
+        """Build in `folder` what counts in this userland."""
         plugin = folder / "count_instructions.so"
         run("gcc", "-O2", "-shared", "-fPIC", "-o", plugin, _PLUGIN_SOURCE)
-        return Counter(installed(release, folder), plugin)
+        return Counter(userland, plugin)
 
     def count(
         self, *arguments: str, stdin: bytes = b"", processor: str = PROCESSOR, binds: Mapping[str, Path] | None = None
@@ -60,10 +67,19 @@ class Counter:
         with TemporaryDirectory(dir=self.plugin.parent) as name:
             folder = Path(name)
             (folder / "stdin").write_bytes(stdin)
-            loader = [f"/host{_LOADER.resolve()}", "--library-path", ":".join(_LIBRARIES)]
-            qemu = [f"/host{_QEMU}", "-cpu", processor, "-plugin", f"/host{self.plugin},into=/srv/count/executed"]
-            words = [*loader, *qemu, f"{ENVIRONMENT}/bin/python", *arguments]
-            # qemu is this host's, and loaded with its libraries: they are not in the userland.
-            places = {"/host": Path("/"), "/srv/count": folder, **(binds or {})}
+            qemu = [f"{_HOST}/qemu", "-cpu", processor, "-plugin", f"{_HOST}/plugin.so,into=/srv/count/executed"]
+            words = [*_loader(), *qemu, f"{ENVIRONMENT}/bin/python", *arguments]
+            places = {**_host_files(), f"{_HOST}/plugin.so": self.plugin, "/srv/count": folder, **(binds or {})}
             self.userland.run("sh", "-euc", '"$@" < /srv/count/stdin', "sh", *words, binds=places)
             return int((folder / "executed").read_text(encoding="ascii"))
+
+
+def _loader() -> list[str]:
+    """The words before a program of this host's: its libraries are not in the userland."""
+    return [f"{_HOST}/loader", "--library-path", ":".join(f"{_HOST}{folder}" for folder in _LIBRARIES)]
+
+
+def _host_files() -> dict[str, Path]:
+    """What is loaded of qemu, by their place inside."""
+    folders = {f"{_HOST}{folder}": Path(folder) for folder in _LIBRARIES if Path(folder).is_dir()}
+    return {f"{_HOST}/qemu": _QEMU, f"{_HOST}/loader": _LOADER, **folders}

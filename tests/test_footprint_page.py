@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.arm64 import ASSUMED
 from benchmarks.footprintpage import page, reason
 
 ROOT = Path(__file__).parent.parent
@@ -34,3 +35,8 @@ def test_nothing_was_measured_that_nobody_needs(release):
     direct = {one["name"] for one in packages if one["needed_by"] == ["ser-monitor"]}
     assert direct <= {name.replace("_", "-").lower() for name in DEPENDENCIES}
     assert all(set(one["needed_by"]) <= names for one in packages)
+
+
+@pytest.mark.parametrize("name", ASSUMED)
+def test_what_was_there_before_and_is_not_counted_is_said(name):
+    assert f"`{name}`" in page({})

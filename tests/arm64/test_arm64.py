@@ -1,11 +1,6 @@
 """The wheel on the instruction set of a Raspberry Pi gives what it gives here.
 
-Run there: the tests of what computes and of what is read and written. Left out: what needs a sound server, a broker,
-systemd, corpora or TensorFlow (`live`, `mqtt` but for its queue, `systemd`, `trainer`, `shipped_model`), none of which
-is ours and none of which depends on the processor; what starts the program dozens of times, each start of which takes
-seconds under qemu (`cli`, `modeltrial`, `poor_surroundings`, `fuzz`), and single tests (`LEFT_OUT`);
-what measures time, which qemu does not keep (`overload`, `stopped_reader`, `command`, `microphone`); and what reads the
-checkout and not the program (`docs`, `readme`, `units`).
+What of the unit tests runs there, and what does not and why, stands in `selection.py`.
 """
 
 from __future__ import annotations
@@ -19,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from arm64.selection import RUN_THERE, TESTS_LEFT_OUT
 from waiting import wait_until
 
 from benchmarks.arm64 import ENVIRONMENT, TOOLS
@@ -30,22 +26,6 @@ pytestmark = [pytest.mark.arm64, pytest.mark.timeout(3600)]
 
 PYTHON = f"{ENVIRONMENT}/bin/python"
 INTERPRETERS = {"3.11": "tflite-runtime", "3.13": "ai-edge-litert"}
-UNIT_TESTS = (
-    *("pipeline", "sinks", "contracts/test_registries.py", "mqtt/test_outgoing.py"),
-    *("sources/test_resample.py", "sources/test_rawpcm.py", "sources/test_audiofile.py"),
-    *("test_golden.py", "test_demo_clip.py", "test_model.py", "test_config.py"),
-    *("test_clock.py", "test_losses.py", "test_outbox.py", "test_ring.py", "test_limits.py"),
-)
-LEFT_OUT = (
-    # The whole clip or hundreds of examples again and again take minutes, of code that has no other path on arm64.
-    *("events_are_equal_for_any_cutting", "within_an_open_gate_are_equal_for_any_cutting"),
-    "any_text_is_read_or_refused",
-    # Starts the program without the environment that names the processor; what it compares is compared here.
-    "transcript",
-    # Clients beyond the bound must be hung up on within seconds, which qemu beside other programs does not keep.
-    "that_say_nothing_get_few_threads",
-)
-"""Parts of names of single tests."""
 PROCESSORS = ("cortex-a53", "cortex-a72", "cortex-a76")
 """Of a Raspberry Pi Zero 2 W or 3, a 4, and a 5, for which the interpreter takes other instructions."""
 CLIP = ROOT / "monitor/demo/demo.flac"
@@ -146,14 +126,14 @@ def test_the_interpreter_leaves_arithmetic_as_it_was(pi):
 def test_unit_tests_pass(pi, tmp_path):
     checkout = copy_checkout(tmp_path / "checkout")
     # From elsewhere: in the checkout, its files would be imported and not the wheel's.
-    files = [f"/src/tests/{name}" for name in UNIT_TESTS]
+    files = [f"/src/tests/{name}" for name in RUN_THERE]
     options = ["-c", "/src/pyproject.toml", "-p", "no:cacheprovider", "--timeout=1200", "-q"]
-    options += ["-k", f"not ({' or '.join(LEFT_OUT)})"]
+    options += ["-k", f"not ({' or '.join(TESTS_LEFT_OUT)})"]
     command = (PYTHON, "-m", "pytest", *options, *files)
     done = pi.run(*command, binds={"/src": checkout}, environment={"PYTHONPATH": TOOLS}, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     print(done.stdout.splitlines()[-1])
-    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 700
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 900
 
 
 def test_a_command_that_is_killed_leaves_nothing_mounted(pi, tmp_path):
