@@ -70,6 +70,8 @@ def _numbers(most: int) -> dict[Any, tuple[int, ...]]:
 
 
 def _report(step: StepFigures) -> None:
+    if step.failure:
+        print(f"{step.n:>4} {WAYS[step.way]:<15}FAILED: {step.failure}", flush=True)
     for name, load in step.loads.items():
         late = "  LATE" if load.late else ""
         print(

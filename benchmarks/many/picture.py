@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from benchmarks.many.course import first_late
 from benchmarks.many.figures import LATE_MS
+from benchmarks.many.limit import first_late
 from trainer.plots.style import BLUE, FAINT, INK, ORANGE, headed, new_figure, outlined, ruled, save, styled
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _draw_processor(axes: Any, steps: Sequence[StepFigures], n_cores: int) -> No
 
 def _draw_memory(axes: Any, steps: Sequence[StepFigures]) -> None:
     for way, (line, mark) in _STYLES.items():
-        own = [step for step in steps if step.way == way]
+        own = [step for step in steps if step.way == way and not step.failure]
         if own:
             axes.plot([step.n for step in own], [step.pss_mb for step in own], line, marker=mark, color=INK, ms=4)
             label = axes.annotate(

@@ -56,8 +56,9 @@ def measure(way: Way, n: int, loads: Sequence[Load], scene: Scene, program: str)
     """Start `n` monitors, play them all `loads`, and end them; `program` is the broker's.
 
     Raises:
-        RuntimeError: a monitor has ended.
-        TimeoutError: they did not all start.
+        RuntimeError: a monitor has ended, or the player.
+        TimeoutError: they did not all start, or the player is far behind.
+        OSError: so many can not be started.
     """
     with TemporaryDirectory() as name, broker(program, Path(name)) as (port, broker_pid), Subscriber(port) as listener:
         began_s = time.monotonic()
@@ -116,8 +117,13 @@ def _watch(load: Load, scene: Scene, start_s: float, group: Group, broker_pid: i
 
 
 def _result(player: subprocess.Popen[bytes], group: Group) -> dict[str, Any]:
-    text, _ = player.communicate(timeout=_PLAYER_S)
+    try:
+        text, _ = player.communicate(timeout=_PLAYER_S)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"the player is {_PLAYER_S:.0f} s behind, wanted all played; is the machine busy?") from None
     group.check()
+    if player.returncode:
+        raise RuntimeError(f"the player ended with {player.returncode}, wanted all played; see what it said")
     result: dict[str, Any] = json.loads(text)
     return result
 

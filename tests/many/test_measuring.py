@@ -120,6 +120,22 @@ def test_every_event_arrives_and_nothing_is_lost(tmp_path, way):
     assert 20 < found.pss_mb < found.rss_mb
 
 
+@pytest.mark.skipif(mosquitto() is None, reason="needs Mosquitto")
+def test_a_player_that_is_far_behind_is_told(scene, monkeypatch):
+    monkeypatch.setattr("benchmarks.many.step._PLAYER_S", 0.0)
+    # It has just reached the end of what is watched, and has the quiet behind it to play.
+    with pytest.raises(TimeoutError, match="the player is 0 s behind"):
+        measure("together", 1, ["usual"], scene, mosquitto())
+
+
+@pytest.mark.skipif(mosquitto() is None, reason="needs Mosquitto")
+def test_monitors_that_are_not_ready_in_time_are_told(scene, monkeypatch):
+    monkeypatch.setattr("benchmarks.many.step._START_S", 0.0)
+    monkeypatch.setattr("benchmarks.many.step._START_EACH_S", 0.0)
+    with pytest.raises(TimeoutError, match="2 of 2 monitors not connected"):
+        measure("processes", 2, LOADS, scene, mosquitto())
+
+
 def test_a_monitor_that_ends_is_told_with_its_words(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.many.configuration._TEXT", 'nodes = "{node}{port}"\n')
     with monitors("processes", 2, 1, tmp_path) as group:
