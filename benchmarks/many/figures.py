@@ -22,7 +22,7 @@ class LoadFigures:
     """Of one core, all monitors together."""
     broker_cpu_percent: float
     machine_busy_percent: float
-    """Of all cores, whoever it was."""
+    """Of all cores that the monitors may use, whoever it was."""
     events: int
     """Due, of all microphones."""
     missing: int

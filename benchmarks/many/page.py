@@ -32,7 +32,8 @@ _LOAD_NAMES: dict[Load, str] = {"usual": "each speaks a tenth of the time", "spe
 
 def figures_text(result: dict[str, Any], steps: Sequence[StepFigures]) -> str:
     """Machine, table and what follows from it, as Markdown."""
-    lines = [f"{result['machine']}; {result['date']}.", "", _HEAD, _RULE]
+    head = [result["machine"], result.get("placement"), result["date"]]
+    lines = [f"{'; '.join(filter(None, head))}.", "", _HEAD, _RULE]
     lines += [_row(step) for step in steps]
     lines += ["", *_carried_lines(steps), *_failure_lines(steps), "", _cost_line(steps)]
     return "\n".join(lines)

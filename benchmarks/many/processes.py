@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from benchmarks.many.configuration import environment, node_of, write_configuration
+from benchmarks.many.cores import confining
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,41 +63,49 @@ def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
 
 
 @contextmanager
-def monitors(way: Way, n: int, port: int, folder: Path) -> Iterator[Group]:
-    """`n` monitors, or one process with `n` pipelines; each microphone is a pipe. All are ended with the context."""
-    pipes = [os.pipe() for _ in range(n)]
+def monitors(way: Way, n: int, port: int, folder: Path, cores: frozenset[int] | None = None) -> Iterator[Group]:
+    """`n` monitors, or one process with `n` pipelines; each microphone is a pipe. All are ended with the context.
+
+    They are kept on `cores`; None: on those of this program.
+    """
+    confined = [] if cores is None else confining(cores)
     found: list[subprocess.Popen[bytes]] = []
     log = folder / "monitors.log"
-    try:
-        with log.open("ab") as errors:
-            for command, descriptors in _commands(way, [reading for reading, _ in pipes], port, folder):
-                found.append(_start_monitor(command, descriptors, errors))
-        for reading, _ in pipes:
-            os.close(reading)
-        yield Group(found, [writing for _, writing in pipes], log)
-    finally:
+    with ExitStack() as stack:
+        stack.callback(_end, found)
+        reading, writing = ExitStack(), stack.enter_context(ExitStack())
+        with log.open("ab") as errors, reading:
+            pipes = [_pipe(reading, writing) for _ in range(n)]
+            for command, descriptors in _commands(way, [pipe[0] for pipe in pipes], port, folder):
+                found.append(_start_monitor([*confined, *command], descriptors, errors))
         # The end of their input ends them.
-        for _, writing in pipes:
-            os.close(writing)
-        _end(found)
+        yield Group(found, [pipe[1] for pipe in pipes], log)
+
+
+def _pipe(reading: ExitStack, writing: ExitStack) -> tuple[int, int]:
+    """Both ends of a pipe, each closed with its stack."""
+    ends = os.pipe()
+    reading.callback(os.close, ends[0])
+    writing.callback(os.close, ends[1])
+    return ends
 
 
 def _commands(way: Way, reading: list[int], port: int, folder: Path) -> Iterator[tuple[list[str], list[int]]]:
     """Each process's command, and the pipes that it reads."""
     if way == "together":
         path = write_configuration(folder / "together.toml", "together", port)
-        yield ["-m", "benchmarks.many.together", str(path), *map(str, reading)], reading
+        yield [sys.executable, "-m", "benchmarks.many.together", str(path), *map(str, reading)], reading
         return
     for number, descriptor in enumerate(reading):
         path = write_configuration(folder / f"{node_of(number)}.toml", node_of(number), port)
-        yield ["-m", "monitor.cli", "--config", str(path), "--input", "-"], [descriptor]
+        yield [sys.executable, "-m", "monitor.cli", "--config", str(path), "--input", "-"], [descriptor]
 
 
-def _start_monitor(arguments: list[str], descriptors: list[int], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start_monitor(command: list[str], descriptors: list[int], errors: IO[bytes]) -> subprocess.Popen[bytes]:
     # A single microphone is standard input; several are passed by their numbers.
-    single = len(descriptors) == 1 and "--input" in arguments
+    single = len(descriptors) == 1 and "--input" in command
     return _start(
-        [sys.executable, *arguments],
+        command,
         stdin=descriptors[0] if single else subprocess.DEVNULL,
         pass_fds=() if single else descriptors,
         stdout=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -52,8 +53,33 @@ class _Times:
     idle_s: float
 
 
-def measure(way: Way, n: int, loads: Sequence[Load], scene: Scene, program: str) -> StepFigures:
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Looks at the clock and at processor times."""
+
+    scene: Scene
+    start_s: float
+    group: Group
+    broker_pid: int
+    cores: frozenset[int]
+
+    def over(self, load: Load) -> tuple[_Times, _Times]:
+        """The times at both ends of the stretch in which every microphone hears this load."""
+        begin, end = self.scene.plan.stretch(load)
+        return self._times(begin + _SPREAD_S), self._times(end)
+
+    def _times(self, at_s: float) -> _Times:
+        time.sleep(max(self.start_s + at_s - time.monotonic(), 0))
+        times = thread_times(self.group.pids), thread_times([self.broker_pid])
+        return _Times(time.monotonic(), *times, *machine_times(self.cores))
+
+
+def measure(
+    way: Way, n: int, loads: Sequence[Load], scene: Scene, program: str, *, cores: frozenset[int] | None = None
+) -> StepFigures:
     """Start `n` monitors, play them all `loads`, and end them; `program` is the broker's.
+
+    The monitors are kept on `cores`; None: on those of this program.
 
     Raises:
         RuntimeError: a monitor has ended, or the player.
@@ -62,12 +88,13 @@ def measure(way: Way, n: int, loads: Sequence[Load], scene: Scene, program: str)
     """
     with TemporaryDirectory() as name, broker(program, Path(name)) as (port, broker_pid), Subscriber(port) as listener:
         began_s = time.monotonic()
-        with monitors(way, n, port, Path(name)) as group:
+        with monitors(way, n, port, Path(name), cores) as group:
             _await_online(listener, group, n)
             ready_s = time.monotonic() - began_s
             start_s = time.monotonic() + SOON_S
             with _playing(scene.order(group.inputs, loads, start_s)) as player:
-                times = [_watch(load, scene, start_s, group, broker_pid) for load in loads]
+                watch = _Watch(scene, start_s, group, broker_pid, cores or frozenset(os.sched_getaffinity(0)))
+                times = [watch.over(load) for load in loads]
                 played = _result(player, group)
             _await_events(listener, sum(len(scene.expected(i, loads)) for i in range(n)))
             group.check()
@@ -103,17 +130,6 @@ def _playing(order: Order) -> Iterator[subprocess.Popen[bytes]]:
         player.stdin.write(f"{order.text}\n".encode())
         player.stdin.flush()
         yield player
-
-
-def _watch(load: Load, scene: Scene, start_s: float, group: Group, broker_pid: int) -> tuple[_Times, _Times]:
-    """The times at both ends of the stretch in which every microphone hears this load."""
-    begin, end = scene.plan.stretch(load)
-    found = []
-    for at_s in (start_s + begin + _SPREAD_S, start_s + end):
-        time.sleep(max(at_s - time.monotonic(), 0))
-        times = thread_times(group.pids), thread_times([broker_pid])
-        found.append(_Times(time.monotonic(), *times, *machine_times()))
-    return found[0], found[1]
 
 
 def _result(player: subprocess.Popen[bytes], group: Group) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""Who may use which core, as the kernel sees it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from waiting import wait_until
+
+from benchmarks.many.cores import Cores, confining
+from benchmarks.many.processes import monitors, started
+from benchmarks.many.resources import machine_times
+
+USABLE = frozenset(os.sched_getaffinity(0))
+needs_two_cores = pytest.mark.skipif(len(USABLE) < 2, reason="needs two cores")
+
+
+def test_unasked_everybody_may_use_all_that_this_program_may():
+    assert Cores.divided(None) == Cores(USABLE, USABLE)
+
+
+@needs_two_cores
+def test_monitors_are_alone_on_their_cores():
+    cores = Cores.divided(1)
+    assert len(cores.monitors) == 1
+    assert cores.others == USABLE - cores.monitors
+    assert not cores.shared
+    assert cores.as_json()["monitor_cores"] == sorted(cores.monitors)
+    assert cores.text.startswith("monitors on one of them, player and broker on the other")
+
+
+def test_a_single_core_is_shared(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3})
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    cores = Cores.divided(1)
+    assert (cores.monitors, cores.others, cores.shared) == ({3}, {3}, True)
+    assert cores.text == "monitors, player and broker all on one of them"
+
+
+@pytest.mark.parametrize("n_monitors", [0, len(USABLE) + 1])
+def test_cores_that_are_not_there_are_refused(n_monitors):
+    with pytest.raises(ValueError, match=f"found {len(USABLE)} cores"):
+        Cores.divided(n_monitors)
+
+
+@needs_two_cores
+@pytest.mark.parametrize("way", ["processes", "together"])
+def test_monitors_stay_on_their_cores_and_nothing_else_is_moved(tmp_path, way):
+    cores = Cores.divided(1)
+    with monitors(way, 1, 1, tmp_path, cores.monitors) as group, started(["sleep", "600"]) as other:
+        wait_until(lambda: [os.sched_getaffinity(pid) for pid in group.pids] == [cores.monitors], timeout_s=60)
+        assert os.sched_getaffinity(other.pid) == USABLE
+
+
+def test_nothing_confines_what_inherits_the_same_cores():
+    assert confining(USABLE) == []
+
+
+def test_times_of_some_cores_are_less_than_those_of_all():
+    one, every = machine_times({min(USABLE)}), machine_times(set(range(os.cpu_count())))
+    assert 0 < sum(one) <= sum(every)
