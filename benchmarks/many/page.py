@@ -35,7 +35,14 @@ def figures_text(result: dict[str, Any], steps: Sequence[StepFigures]) -> str:
     head = [result["machine"], result.get("placement"), result["date"]]
     lines = [f"{'; '.join(filter(None, head))}.", "", _HEAD, _RULE]
     lines += [_row(step) for step in steps]
-    lines += ["", *_carried_lines(steps), *_failure_lines(steps), "", _cost_line(steps)]
+    lines += [
+        "",
+        *_carried_lines(steps),
+        *_failure_lines(steps),
+        *_core_lines(result["cores"], steps),
+        "",
+        _cost_line(steps),
+    ]
     return "\n".join(lines)
 
 
@@ -97,6 +104,22 @@ def _end_text(steps: Sequence[StepFigures], way: Way, load: Load) -> str:
         return "more were not tried"
     failed = any(step.failure for step in steps if (step.way, step.n) == (way, late))
     return f"{'failed' if failed else 'late'} with {late}"
+
+
+def _core_lines(n_cores: int, steps: Sequence[StepFigures]) -> list[str]:
+    """What one core carries, either way, where it was found."""
+    lines = []
+    for way, name in WAYS.items():
+        if first_late(steps, way, "speech") is not None:
+            # Python holds one process to one core.
+            n_used = 1 if way == "together" else n_cores
+            speech, usual = carried(steps, way, "speech") // n_used, carried(steps, way, "usual") // n_used
+            more = " or more" if first_late(steps, way, "usual") is None else ""
+            lines.append(
+                f"One core carries **{speech}** microphones ({name}) when {_LOAD_NAMES['speech']}, "
+                f"{usual}{more} when {_LOAD_NAMES['usual']}."
+            )
+    return ["", *lines] if lines else []
 
 
 def _failure_lines(steps: Sequence[StepFigures]) -> list[str]:

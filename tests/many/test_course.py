@@ -135,6 +135,24 @@ def test_a_failed_step_stands_in_the_file_and_on_the_page_with_its_reason():
     assert "a monitor ended with 1" in text
 
 
+def test_the_page_says_what_one_core_carries():
+    machine = Machine({"usual": 1000, "speech": 6}, mb_each=1e-3)
+    steps, _ = machine.course({"processes": (1, 2, 4, 8, 16), "together": (1, 4)})
+    text = figures_text({**RESULT, "cores": 2, "placement": "monitors on 2 of them"}, steps)
+    assert text.startswith("a machine, 2 cores; monitors on 2 of them; 2026-01-02.\n")
+    assert "One core carries **2** microphones (a process each) when all speak at once, " in text
+    # The usual load was never late: more than these may be carried.
+    assert "8 or more when each speaks a tenth of the time." in text
+    # Of one process, which Python holds to one core, it is not known.
+    assert "(one for all)" not in text.split("One core carries")[1].split("\n")[0]
+
+
+def test_what_one_core_carries_is_not_divided_for_one_process():
+    steps, _ = Machine({"usual": 4, "speech": 4}, mb_each=1e-3).course({"together": (1, 2, 4)})
+    text = figures_text(RESULT, steps)
+    assert "One core carries **3** microphones (one for all) when all speak at once, 3 when each" in text
+
+
 def test_it_begins_nothing_that_would_be_over_too_late():
     steps, reason = Machine({"usual": 1000, "speech": 1000}).course({"processes": (1, 2)}, seconds=10.0)
     assert steps == []
