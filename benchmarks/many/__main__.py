@@ -48,8 +48,6 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return _USAGE
-    # What measures keeps off the monitors' cores; what it starts inherits that.
-    os.sched_setaffinity(0, cores.others)
     _allow_many_files()
     # Contexts end what was started, also when this program is asked to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -71,7 +69,7 @@ def _run(options: argparse.Namespace, program: str, cores: Cores) -> tuple[list[
     with TemporaryDirectory() as folder:
         scene = Scene.compose(Path(folder), Plan(options.usual, options.speech))
         course = Course(
-            measure=lambda way, n, loads: measure(way, n, loads, scene, program, cores=cores.monitors),
+            measure=lambda way, n, loads: measure(way, n, loads, scene, program, cores=cores),
             report=_report,
             numbers=QUICK if options.quick else _numbers(options.most),
             n_cores=len(cores.monitors),

@@ -6,13 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from benchmarks.many.configuration import environment, node_of, write_configuration
-from benchmarks.many.cores import confining
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
 Way = Literal["processes", "together"]
 _PATIENCE_S = 10.0
-_PATIENCE_EACH_S = 0.2
 _MOST_SAID = 500
 
 
@@ -59,27 +56,33 @@ def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
         yield process
     finally:
         process.terminate()
-        _end([process])
+        try:
+            process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            _kill([process])
 
 
 @contextmanager
-def monitors(way: Way, n: int, port: int, folder: Path, cores: frozenset[int] | None = None) -> Iterator[Group]:
-    """`n` monitors, or one process with `n` pipelines; each microphone is a pipe. All are ended with the context.
-
-    They are kept on `cores`; None: on those of this program.
-    """
-    confined = [] if cores is None else confining(cores)
+def monitors(way: Way, n: int, port: int, folder: Path) -> Iterator[Group]:
+    """`n` monitors, or one process with `n` pipelines; each microphone is a pipe. All are killed with the context."""
     found: list[subprocess.Popen[bytes]] = []
     log = folder / "monitors.log"
     with ExitStack() as stack:
-        stack.callback(_end, found)
+        stack.callback(_kill, found)
         reading, writing = ExitStack(), stack.enter_context(ExitStack())
         with log.open("ab") as errors, reading:
             pipes = [_pipe(reading, writing) for _ in range(n)]
             for command, descriptors in _commands(way, [pipe[0] for pipe in pipes], port, folder):
-                found.append(_start_monitor([*confined, *command], descriptors, errors))
-        # The end of their input ends them.
+                found.append(_start_monitor(command, descriptors, errors))
         yield Group(found, [pipe[1] for pipe in pipes], log)
+
+
+def _kill(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End them, and wait for it; by themselves, hundreds would take their time, in which nothing is measured."""
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.wait()
 
 
 def _pipe(reading: ExitStack, writing: ExitStack) -> tuple[int, int]:
@@ -118,14 +121,3 @@ def _start(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
     setpriv = shutil.which("setpriv")
     leash = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
     return subprocess.Popen([*leash, *command], env=environment(), **options)
-
-
-def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Wait for all of them to end; kill those that take too long."""
-    until_s = time.monotonic() + _PATIENCE_S + _PATIENCE_EACH_S * len(processes)
-    for process in processes:
-        try:
-            process.wait(max(until_s - time.monotonic(), 0))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import sys
 import time
@@ -27,12 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmarks.many.broker import Arrival
+    from benchmarks.many.cores import Cores
     from benchmarks.many.player import Order
     from benchmarks.many.processes import Group, Way
     from benchmarks.many.scene import Decision, Load, Scene
 
 _START_S = 60.0
-_START_EACH_S = 3.0
+_START_EACH_S = 1.0
 SOON_S = 1.0
 """Between the order to play and its first sample."""
 _SPREAD_S = 0.5
@@ -74,12 +74,8 @@ class _Watch:
         return _Times(time.monotonic(), *times, *machine_times(self.cores))
 
 
-def measure(
-    way: Way, n: int, loads: Sequence[Load], scene: Scene, program: str, *, cores: frozenset[int] | None = None
-) -> StepFigures:
+def measure(way: Way, n: int, loads: Sequence[Load], scene: Scene, program: str, *, cores: Cores) -> StepFigures:
     """Start `n` monitors, play them all `loads`, and end them; `program` is the broker's.
-
-    The monitors are kept on `cores`; None: on those of this program.
 
     Raises:
         RuntimeError: a monitor has ended, or the player.
@@ -88,15 +84,16 @@ def measure(
     """
     with TemporaryDirectory() as name, broker(program, Path(name)) as (port, broker_pid), Subscriber(port) as listener:
         began_s = time.monotonic()
-        with monitors(way, n, port, Path(name), cores) as group:
+        with monitors(way, n, port, Path(name)) as group:
             _await_online(listener, group, n)
             ready_s = time.monotonic() - began_s
-            start_s = time.monotonic() + SOON_S
-            with _playing(scene.order(group.inputs, loads, start_s)) as player:
-                watch = _Watch(scene, start_s, group, broker_pid, cores or frozenset(os.sched_getaffinity(0)))
-                times = [watch.over(load) for load in loads]
-                played = _result(player, group)
-            _await_events(listener, sum(len(scene.expected(i, loads)) for i in range(n)))
+            with cores.divided_among(group.pids, [broker_pid]):
+                start_s = time.monotonic() + SOON_S
+                with _playing(scene.order(group.inputs, loads, start_s)) as player:
+                    watch = _Watch(scene, start_s, group, broker_pid, cores.monitors)
+                    times = [watch.over(load) for load in loads]
+                    played = _result(player, group)
+                _await_events(listener, sum(len(scene.expected(i, loads)) for i in range(n)))
             group.check()
             pss_mb, rss_mb = memory_mb(group.pids)
             lost_s, dropped = listener.losses()

@@ -44,7 +44,7 @@ class Microphone:
     """A pipe's audio on its way to the broker, in blocks as long as those of a monitor of its own."""
 
     def __init__(
-        self, number: int, descriptor: int, settings: Settings, model: EmotionModel, client: paho.Client
+        self, node: str, descriptor: int, settings: Settings, model: EmotionModel, client: paho.Client
     ) -> None:
         """Say that it is there."""
         self.descriptor = descriptor

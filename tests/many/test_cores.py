@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-from waiting import wait_until
 
-from benchmarks.many.cores import Cores, confining
-from benchmarks.many.processes import monitors, started
+from benchmarks.many.cores import Cores
+from benchmarks.many.processes import started
 from benchmarks.many.resources import machine_times
 
 USABLE = frozenset(os.sched_getaffinity(0))
@@ -44,16 +46,30 @@ def test_cores_that_are_not_there_are_refused(n_monitors):
 
 
 @needs_two_cores
-@pytest.mark.parametrize("way", ["processes", "together"])
-def test_monitors_stay_on_their_cores_and_nothing_else_is_moved(tmp_path, way):
+def test_monitors_and_others_stay_on_their_cores_until_all_is_measured():
     cores = Cores.divided(1)
-    with monitors(way, 1, 1, tmp_path, cores.monitors) as group, started(["sleep", "600"]) as other:
-        wait_until(lambda: [os.sched_getaffinity(pid) for pid in group.pids] == [cores.monitors], timeout_s=60)
-        assert os.sched_getaffinity(other.pid) == USABLE
+    with started([sys.executable, "-c", WITH_A_THREAD], stdout=subprocess.PIPE) as monitor:
+        assert monitor.stdout.readline()
+        with cores.divided_among([monitor.pid], []), started(["sleep", "600"]) as player:
+            assert affinities(monitor.pid) == [cores.monitors] * 2
+            assert affinities(player.pid) == [cores.others]
+            assert all(found == cores.others for found in affinities(os.getpid()))
+        assert all(found == USABLE for found in affinities(os.getpid()))
 
 
-def test_nothing_confines_what_inherits_the_same_cores():
-    assert confining(USABLE) == []
+WITH_A_THREAD = "import threading; threading.Thread(target=threading.Event().wait).start(); print(flush=True)"
+
+
+def affinities(pid):
+    return [os.sched_getaffinity(int(thread.name)) for thread in Path(f"/proc/{pid}/task").iterdir()]
+
+
+def test_who_has_ended_is_left_out():
+    with started(["sleep", "600"]) as gone:
+        pass
+    with Cores.divided(1).divided_among([gone.pid], [gone.pid]):
+        pass
+    assert os.sched_getaffinity(0) == USABLE
 
 
 def test_times_of_some_cores_are_less_than_those_of_all():

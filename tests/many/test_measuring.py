@@ -19,6 +19,7 @@ from waiting import wait_until
 from benchmarks.broker import mosquitto
 from benchmarks.many.broker import Arrival, Subscriber, broker
 from benchmarks.many.configuration import environment
+from benchmarks.many.cores import Cores
 from benchmarks.many.player import PIECE_SAMPLES, SLOT_S, Order, Part, Player, order_of
 from benchmarks.many.processes import monitors, started
 from benchmarks.many.resources import memory_mb, percentile, spent_s, thread_times
@@ -112,7 +113,7 @@ def test_processor_and_memory_of_this_process():
 def test_every_event_arrives_and_nothing_is_lost(tmp_path, way):
     # So short that nobody says enough in the usual stretch.
     scene = Scene.compose(tmp_path, Plan(2.0, 4.0))
-    found = measure(way, 2, LOADS, scene, mosquitto())
+    found = measure(way, 2, LOADS, scene, mosquitto(), cores=Cores.divided(None))
     figures = found.loads["speech"]
     assert figures.events == sum(len(scene.expected(number, ["speech"])) for number in range(2)) > 0
     assert (figures.missing, figures.lost_s) == (0, 0)
@@ -127,7 +128,7 @@ def test_a_player_that_is_far_behind_is_told(scene, monkeypatch):
     monkeypatch.setattr("benchmarks.many.step._PLAYER_S", 0.0)
     # It has just reached the end of what is watched, and has the quiet behind it to play.
     with pytest.raises(TimeoutError, match="the player is 0 s behind"):
-        measure("together", 1, ["usual"], scene, mosquitto())
+        measure("together", 1, ["usual"], scene, mosquitto(), cores=Cores.divided(None))
 
 
 @pytest.mark.skipif(mosquitto() is None, reason="needs Mosquitto")
@@ -135,7 +136,7 @@ def test_monitors_that_are_not_ready_in_time_are_told(scene, monkeypatch):
     monkeypatch.setattr("benchmarks.many.step._START_S", 0.0)
     monkeypatch.setattr("benchmarks.many.step._START_EACH_S", 0.0)
     with pytest.raises(TimeoutError, match="2 of 2 monitors not connected"):
-        measure("processes", 2, LOADS, scene, mosquitto())
+        measure("processes", 2, LOADS, scene, mosquitto(), cores=Cores.divided(None))
 
 
 @pytest.mark.skipif(mosquitto() is None, reason="needs Mosquitto")
