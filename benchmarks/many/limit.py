@@ -31,6 +31,11 @@ def first_late(steps: Sequence[StepFigures], way: Way, load: Load) -> int | None
     return min((step.n for step in steps if step.way == way and step.carries(load) is False), default=None)
 
 
+def end_word(steps: Sequence[StepFigures], way: Way, n: int) -> str:
+    """How the step of a number that was not carried went: `late` or `failed`."""
+    return "failed" if any(step.failure for step in steps if (step.way, step.n) == (way, n)) else "late"
+
+
 def middle_of(steps: Sequence[StepFigures], way: Way, load: Load) -> int | None:
     """A number between the last that was carried and the first that was not; None where these are near enough."""
     late, most = first_late(steps, way, load), carried(steps, way, load)

@@ -6,7 +6,7 @@ import math
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.many.limit import carried, first_late
+from benchmarks.many.limit import carried, end_word, first_late
 from benchmarks.many.scene import LOADS
 from benchmarks.marked import with_part
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.many.processes import Way
     from benchmarks.many.scene import Load
 
-BEGIN = "<!-- figures: `make bench-many BENCH=--write` -->"
+BEGIN = "<!-- figures: `make bench-many BENCH='--cores 1 --write'` -->"
 END = "<!-- end of figures -->"
 WAYS: dict[Way, str] = {"processes": "a process each", "together": "one for all"}
 _HEAD = (
@@ -100,10 +100,7 @@ def _carried_lines(steps: Sequence[StepFigures]) -> list[str]:
 
 def _end_text(steps: Sequence[StepFigures], way: Way, load: Load) -> str:
     late = first_late(steps, way, load)
-    if late is None:
-        return "more were not tried"
-    failed = any(step.failure for step in steps if (step.way, step.n) == (way, late))
-    return f"{'failed' if failed else 'late'} with {late}"
+    return "more were not tried" if late is None else f"{end_word(steps, way, late)} with {late}"
 
 
 def _core_lines(n_cores: int, steps: Sequence[StepFigures]) -> list[str]:
@@ -116,16 +113,16 @@ def _core_lines(n_cores: int, steps: Sequence[StepFigures]) -> list[str]:
             speech, usual = carried(steps, way, "speech") // n_used, carried(steps, way, "usual") // n_used
             more = " or more" if first_late(steps, way, "usual") is None else ""
             lines.append(
-                f"One core carries **{speech}** microphones ({name}) when {_LOAD_NAMES['speech']}, "
+                f"- One core carries **{speech}** microphones ({name}) when {_LOAD_NAMES['speech']}, "
                 f"{usual}{more} when {_LOAD_NAMES['usual']}."
             )
-    return ["", *lines] if lines else []
+    return lines
 
 
 def _failure_lines(steps: Sequence[StepFigures]) -> list[str]:
     """Why there are no figures; in one line each, all of it is in the JSON."""
     return [
-        f"- With {step.n}, {WAYS[step.way]}, the step failed: {shorten(step.failure, _MOST_OF_REASON)}."
+        f"- With {step.n}, {WAYS[step.way]}, the step failed: {shorten(step.failure, _MOST_OF_REASON)}"
         for step in steps
         if step.failure
     ]
