@@ -55,15 +55,21 @@ class _Times:
 
 @dataclass(frozen=True, slots=True)
 class _Watch:
-    """Looks at the clock and at processor times."""
+    """Has the monitors played to, and looks at processor times meanwhile."""
 
     scene: Scene
     start_s: float
+    """Of the earliest sample, by time.monotonic()."""
     group: Group
     broker_pid: int
     cores: frozenset[int]
 
-    def over(self, load: Load) -> tuple[_Times, _Times]:
+    def play(self, loads: Sequence[Load]) -> tuple[list[tuple[_Times, _Times]], dict[str, Any]]:
+        """The times of each load, and what the player says in the end."""
+        with _playing(self.scene.order(self.group.inputs, loads, self.start_s)) as player:
+            return [self._over(load) for load in loads], _result(player, self.group)
+
+    def _over(self, load: Load) -> tuple[_Times, _Times]:
         """The times at both ends of the stretch in which every microphone hears this load."""
         begin, end = self.scene.plan.stretch(load)
         return self._times(begin + _SPREAD_S), self._times(end)
@@ -88,11 +94,8 @@ def measure(way: Way, n: int, loads: Sequence[Load], scene: Scene, program: str,
             _await_online(listener, group, n)
             ready_s = time.monotonic() - began_s
             with cores.divided_among(group.pids, [broker_pid]):
-                start_s = time.monotonic() + SOON_S
-                with _playing(scene.order(group.inputs, loads, start_s)) as player:
-                    watch = _Watch(scene, start_s, group, broker_pid, cores.monitors)
-                    times = [watch.over(load) for load in loads]
-                    played = _result(player, group)
+                watch = _Watch(scene, time.monotonic() + SOON_S, group, broker_pid, cores.monitors)
+                times, played = watch.play(loads)
                 _await_events(listener, sum(len(scene.expected(i, loads)) for i in range(n)))
             group.check()
             pss_mb, rss_mb = memory_mb(group.pids)
@@ -100,7 +103,7 @@ def measure(way: Way, n: int, loads: Sequence[Load], scene: Scene, program: str,
     lost = {load: _lost_s(played["lost"], load, scene) for load in loads}
     # What the monitors say has no time: it goes with the heaviest load.
     lost[loads[-1]] += lost_s
-    late_ms = _latencies_ms(listener.events(), n, loads, scene, start_s)
+    late_ms = _latencies_ms(listener.events(), n, loads, scene, watch.start_s)
     figures = {
         load: _figures(before, after, late_ms[load], lost[load])
         for load, (before, after) in zip(loads, times, strict=True)
