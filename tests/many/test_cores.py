@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.broker import mosquitto
+from benchmarks.many.__main__ import main
 from benchmarks.many.cores import Cores
 from benchmarks.many.processes import started
 from benchmarks.many.resources import machine_times
@@ -43,6 +45,12 @@ def test_a_single_core_is_shared(monkeypatch):
 def test_cores_that_are_not_there_are_refused(n_monitors):
     with pytest.raises(ValueError, match=f"found {len(USABLE)} cores"):
         Cores.divided(n_monitors)
+
+
+@pytest.mark.skipif(mosquitto() is None, reason="needs Mosquitto")
+def test_the_command_says_how_many_cores_there_are(capsys):
+    assert main(["--quick", "--cores", str(len(USABLE) + 1)]) == 64
+    assert f"found {len(USABLE)} cores" in capsys.readouterr().err
 
 
 @needs_two_cores

@@ -221,6 +221,15 @@ def test_only_the_part_between_the_marks_is_written(tmp_path):
         put(page, "new")
 
 
+def test_a_picture_is_drawn_where_steps_failed_too(tmp_path):
+    pytest.importorskip("matplotlib", reason="needs matplotlib")
+    from benchmarks.many.picture import draw
+
+    known = step("processes", 2, {one: load(late=False) for one in LOADS})
+    draw([known, StepFigures.failed("processes", 4, "no")], 1, tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_page_says_what_was_measured():
     result = json.loads((DOCS / "many-microphones.json").read_text(encoding="utf-8"))
     steps = [step_of(fields) for fields in result["steps"]]
