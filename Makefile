@@ -9,7 +9,7 @@
 # make test-arm64          the wheel in a Raspberry Pi's userland, under qemu; as root
 # make bench-arm64         instructions there, an estimate of what a Pi needs, the forms in MODELS=...; as root
 # make footprint           what it brings onto a fresh Pi, and docs/footprint.md of it; as root
-# make bench-many          how many microphones one machine carries; BENCH=--quick a minute, BENCH=--write the page
+# make bench-many          how many microphones one core carries; BENCH=--quick a minute, BENCH='--cores 1 --write' the page
 # make schemas             write docs/schemas again
 # PYTHON=python3.12 make run   another Python (3.11 or newer); VENV=... another folder
 

@@ -9,6 +9,8 @@
 | `together`  | that one process                                                                  |
 | `resources` | asks the kernel for processor time and memory                                     |
 | `step`      | one number of microphones, one way: what it cost, and how late events were        |
+| `cores`     | keeps the monitors on some cores, and who measures them on the others             |
 | `course`    | which numbers are tried, and when it is enough                                    |
+| `limit`     | how many were carried, and where to look closer                                   |
 | `picture`, `page` | what is written with `--write`                                              |
 """

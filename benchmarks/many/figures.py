@@ -22,7 +22,7 @@ class LoadFigures:
     """Of one core, all monitors together."""
     broker_cpu_percent: float
     machine_busy_percent: float
-    """Of all cores, whoever it was."""
+    """Of all cores that the monitors may use, whoever it was."""
     events: int
     """Due, of all microphones."""
     missing: int
@@ -58,19 +58,36 @@ class StepFigures:
     player_late_p95_ms: float
     """How late the audio itself was delivered, since the machine was busy; it is part of the latency."""
     loads: dict[Load, LoadFigures]
+    failure: str = ""
+    """Why there are no figures: all of them are NaN, and no load is there; empty where there are."""
+
+    @classmethod
+    def failed(cls, way: Way, n: int, failure: str) -> StepFigures:
+        """A step that broke off: the machine does not carry so many."""
+        return cls(way, n, math.nan, math.nan, math.nan, 0, math.nan, {}, failure)
 
     @property
     def late(self) -> bool:
         """Whether under some load the machine did not carry it."""
-        return any(load.late for load in self.loads.values())
+        return bool(self.failure) or any(load.late for load in self.loads.values())
+
+    def carries(self, load: Load) -> bool | None:
+        """Whether all was in time under this load; None where it was not played."""
+        if self.failure:
+            return False
+        return not self.loads[load].late if load in self.loads else None
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values; what is not finite is null."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        """Plain values; what is not finite is null. Of a failed step, why it failed."""
+        if self.failure:
+            return {"way": self.way, "n": self.n, "failure": self.failure}
+        return {name: _plain(value) for name, value in asdict(self).items() if name != "failure"}
 
 
 def step_of(fields: dict[str, Any]) -> StepFigures:
     """The reverse of `StepFigures.as_json`."""
+    if "failure" in fields:
+        return StepFigures.failed(**fields)
     loads = {name: LoadFigures(**{**load, **_latencies(load)}) for name, load in fields["loads"].items()}
     return StepFigures(**{**fields, "loads": loads})
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.many.course import carried, first_late
+from benchmarks.many.limit import carried, end_word, first_late
 from benchmarks.many.scene import LOADS
 from benchmarks.marked import with_part
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.many.processes import Way
     from benchmarks.many.scene import Load
 
-BEGIN = "<!-- figures: `make bench-many BENCH=--write` -->"
+BEGIN = "<!-- figures: `make bench-many BENCH='--cores 1 --write'` -->"
 END = "<!-- end of figures -->"
 WAYS: dict[Way, str] = {"processes": "a process each", "together": "one for all"}
 _HEAD = (
@@ -25,14 +26,24 @@ _HEAD = (
     "| p50 / p95, all speak | ready after |"
 )
 _RULE = "|--:|---|--:|--:|--:|--:|--:|--:|"
+_MOST_OF_REASON = 160
 _LOAD_NAMES: dict[Load, str] = {"usual": "each speaks a tenth of the time", "speech": "all speak at once"}
 
 
 def figures_text(result: dict[str, Any], steps: Sequence[StepFigures]) -> str:
     """Machine, table and what follows from it, as Markdown."""
-    lines = [f"{result['machine']}; {result['date']}.", "", _HEAD, _RULE]
+    head = [result["machine"], result.get("placement"), result["date"]]
+    lines = [f"{'; '.join(filter(None, head))}.", "", _HEAD, _RULE]
     lines += [_row(step) for step in steps]
-    return "\n".join([*lines, "", *_carried_lines(steps), "", _cost_line(steps)])
+    lines += [
+        "",
+        *_carried_lines(steps),
+        *_failure_lines(steps),
+        *_core_lines(result["cores"], steps),
+        "",
+        _cost_line(steps),
+    ]
+    return "\n".join(lines)
 
 
 def put(page: Path, text: str) -> None:
@@ -45,6 +56,8 @@ def put(page: Path, text: str) -> None:
 
 
 def _row(step: StepFigures) -> str:
+    if step.failure:
+        return f"| {step.n} | {WAYS[step.way]} | - | - | - | **failed** | **failed** | - |"
     usual, speech = (step.loads.get(load) for load in LOADS)
     cells = [
         f"{step.n}",
@@ -80,10 +93,39 @@ def _carried_lines(steps: Sequence[StepFigures]) -> list[str]:
     lines = []
     for way, name in WAYS.items():
         for load in LOADS:
-            most, late = carried(steps, way, load), first_late(steps, way, load)
-            end = f"late with {late}" if late else "more were not tried"
-            lines.append(f"- {_LOAD_NAMES[load].capitalize()}, {name}: **{most}** in time, {end}.")
+            end = _end_text(steps, way, load)
+            lines.append(f"- {_LOAD_NAMES[load].capitalize()}, {name}: **{carried(steps, way, load)}** in time, {end}.")
     return lines
+
+
+def _end_text(steps: Sequence[StepFigures], way: Way, load: Load) -> str:
+    late = first_late(steps, way, load)
+    return "more were not tried" if late is None else f"{end_word(steps, way, late)} with {late}"
+
+
+def _core_lines(n_cores: int, steps: Sequence[StepFigures]) -> list[str]:
+    """What one core carries, either way, where it was found."""
+    lines = []
+    for way, name in WAYS.items():
+        if first_late(steps, way, "speech") is not None:
+            # Python holds one process to one core.
+            n_used = 1 if way == "together" else n_cores
+            speech, usual = carried(steps, way, "speech") // n_used, carried(steps, way, "usual") // n_used
+            more = " or more" if first_late(steps, way, "usual") is None else ""
+            lines.append(
+                f"- One core carries **{speech}** microphones ({name}) when {_LOAD_NAMES['speech']}, "
+                f"{usual}{more} when {_LOAD_NAMES['usual']}."
+            )
+    return lines
+
+
+def _failure_lines(steps: Sequence[StepFigures]) -> list[str]:
+    """Why there are no figures; in one line each, all of it is in the JSON."""
+    return [
+        f"- With {step.n}, {WAYS[step.way]}, the step failed: {shorten(step.failure, _MOST_OF_REASON)}"
+        for step in steps
+        if step.failure
+    ]
 
 
 def _cost_line(steps: Sequence[StepFigures]) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from benchmarks.many.course import first_late
 from benchmarks.many.figures import LATE_MS
+from benchmarks.many.limit import end_word, first_late
 from trainer.plots.style import BLUE, FAINT, INK, ORANGE, headed, new_figure, outlined, ruled, save, styled
 
 if TYPE_CHECKING:
@@ -23,6 +23,11 @@ _COLOURS: dict[Load, str] = {"usual": BLUE, "speech": ORANGE}
 _NAMES: dict[Load, str] = {"usual": "each speaks a tenth of the time", "speech": "all speak at once"}
 _STYLES: dict[Way, tuple[str, str]] = {"processes": ("-", "o"), "together": ("--", "s")}
 _WAYS: dict[Way, str] = {"processes": "a process each", "together": "one process for all"}
+_LABEL_OFFSETS: dict[Way, tuple[int, int]] = {"processes": (-8, 8), "together": (-8, -26)}
+_LINE_POINTS = 14
+"""Between labels one above the other."""
+_APART = 1.5
+"""Numbers nearer to each other than by this factor would be written over each other."""
 _HEIGHT = 8.4
 _TITLE = "What one machine carries"
 
@@ -56,13 +61,13 @@ def _draw_processor(axes: Any, steps: Sequence[StepFigures], n_cores: int) -> No
 
 def _draw_memory(axes: Any, steps: Sequence[StepFigures]) -> None:
     for way, (line, mark) in _STYLES.items():
-        own = [step for step in steps if step.way == way]
+        own = [step for step in steps if step.way == way and not step.failure]
         if own:
             axes.plot([step.n for step in own], [step.pss_mb for step in own], line, marker=mark, color=INK, ms=4)
             label = axes.annotate(
                 _WAYS[way],
                 (own[-1].n, own[-1].pss_mb),
-                xytext=(-8, 8),
+                xytext=_LABEL_OFFSETS[way],
                 textcoords="offset points",
                 ha="right",
                 fontsize=9,
@@ -101,25 +106,34 @@ def _curves(axes: Any, steps: Sequence[StepFigures], value: Callable[[LoadFigure
 
 def _mark_lateness(all_axes: Sequence[Any], steps: Sequence[StepFigures]) -> None:
     """Where events of one process a microphone begin to be late."""
-    for load, colour in _COLOURS.items():
+    for row, (load, colour) in enumerate(_COLOURS.items()):
         n = first_late(steps, "processes", load)
         if n is None:
             continue
         for axes in all_axes:
             axes.axvline(n, color=colour, linewidth=1, linestyle=":")
         label = all_axes[-1].annotate(
-            f"late with {n}", (n, 1), xycoords=("data", "axes fraction"), xytext=(-4, -12),
-            textcoords="offset points", ha="right", color=colour, fontsize=9,
+            f"{end_word(steps, 'processes', n)} with {n}", (n, 1), xycoords=("data", "axes fraction"),
+            xytext=(-4, -12 - _LINE_POINTS * row), textcoords="offset points", ha="right", color=colour, fontsize=9,
         )  # fmt: skip
         outlined(label)
 
 
 def _draw_numbers(axes: Any, steps: Sequence[StepFigures]) -> None:
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(FixedLocator(sorted({step.n for step in steps})))
+    axes.xaxis.set_major_locator(FixedLocator(_told_apart({step.n for step in steps})))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(_number))
     axes.set_xlabel("microphones")
+
+
+def _told_apart(numbers: set[int]) -> list[int]:
+    """In order, without those that are too near to the one before."""
+    found: list[int] = []
+    for n in sorted(numbers):
+        if not found or n >= _APART * found[-1]:
+            found.append(n)
+    return found
 
 
 def _number(value: float, _position: int) -> str:

@@ -6,8 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 Way = Literal["processes", "together"]
 _PATIENCE_S = 10.0
-_PATIENCE_EACH_S = 0.2
 _MOST_SAID = 500
 
 
@@ -58,45 +56,59 @@ def started(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
         yield process
     finally:
         process.terminate()
-        _end([process])
+        try:
+            process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            _kill([process])
 
 
 @contextmanager
 def monitors(way: Way, n: int, port: int, folder: Path) -> Iterator[Group]:
-    """`n` monitors, or one process with `n` pipelines; each microphone is a pipe. All are ended with the context."""
-    pipes = [os.pipe() for _ in range(n)]
+    """`n` monitors, or one process with `n` pipelines; each microphone is a pipe. All are killed with the context."""
     found: list[subprocess.Popen[bytes]] = []
     log = folder / "monitors.log"
-    try:
-        with log.open("ab") as errors:
-            for command, descriptors in _commands(way, [reading for reading, _ in pipes], port, folder):
+    with ExitStack() as stack:
+        stack.callback(_kill, found)
+        reading, writing = ExitStack(), stack.enter_context(ExitStack())
+        with log.open("ab") as errors, reading:
+            pipes = [_pipe(reading, writing) for _ in range(n)]
+            for command, descriptors in _commands(way, [pipe[0] for pipe in pipes], port, folder):
                 found.append(_start_monitor(command, descriptors, errors))
-        for reading, _ in pipes:
-            os.close(reading)
-        yield Group(found, [writing for _, writing in pipes], log)
-    finally:
-        # The end of their input ends them.
-        for _, writing in pipes:
-            os.close(writing)
-        _end(found)
+        yield Group(found, [pipe[1] for pipe in pipes], log)
+
+
+def _kill(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End them, and wait for it; by themselves, hundreds would take their time, in which nothing is measured."""
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.wait()
+
+
+def _pipe(reading: ExitStack, writing: ExitStack) -> tuple[int, int]:
+    """Both ends of a pipe, each closed with its stack."""
+    ends = os.pipe()
+    reading.callback(os.close, ends[0])
+    writing.callback(os.close, ends[1])
+    return ends
 
 
 def _commands(way: Way, reading: list[int], port: int, folder: Path) -> Iterator[tuple[list[str], list[int]]]:
     """Each process's command, and the pipes that it reads."""
     if way == "together":
         path = write_configuration(folder / "together.toml", "together", port)
-        yield ["-m", "benchmarks.many.together", str(path), *map(str, reading)], reading
+        yield [sys.executable, "-m", "benchmarks.many.together", str(path), *map(str, reading)], reading
         return
     for number, descriptor in enumerate(reading):
         path = write_configuration(folder / f"{node_of(number)}.toml", node_of(number), port)
-        yield ["-m", "monitor.cli", "--config", str(path), "--input", "-"], [descriptor]
+        yield [sys.executable, "-m", "monitor.cli", "--config", str(path), "--input", "-"], [descriptor]
 
 
-def _start_monitor(arguments: list[str], descriptors: list[int], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start_monitor(command: list[str], descriptors: list[int], errors: IO[bytes]) -> subprocess.Popen[bytes]:
     # A single microphone is standard input; several are passed by their numbers.
-    single = len(descriptors) == 1 and "--input" in arguments
+    single = len(descriptors) == 1 and "--input" in command
     return _start(
-        [sys.executable, *arguments],
+        command,
         stdin=descriptors[0] if single else subprocess.DEVNULL,
         pass_fds=() if single else descriptors,
         stdout=subprocess.DEVNULL,
@@ -109,14 +121,3 @@ def _start(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
     setpriv = shutil.which("setpriv")
     leash = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
     return subprocess.Popen([*leash, *command], env=environment(), **options)
-
-
-def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Wait for all of them to end; kill those that take too long."""
-    until_s = time.monotonic() + _PATIENCE_S + _PATIENCE_EACH_S * len(processes)
-    for process in processes:
-        try:
-            process.wait(max(until_s - time.monotonic(), 0))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

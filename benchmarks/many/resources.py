@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from collections.abc import Set as AbstractSet
 
 _NS_PER_S = 1e9
 _BYTES_PER_KB = 1024
@@ -62,9 +63,15 @@ def available_mb() -> float:
     return math.inf
 
 
-def machine_times() -> tuple[float, float]:
-    """Seconds that all cores together were busy, and idle, since the start of the machine."""
-    fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
-    times = [int(field) / os.sysconf("SC_CLK_TCK") for field in fields]
-    user, nice, system, idle, io_wait, irq, soft_irq, steal = times
-    return user + nice + system + irq + soft_irq + steal, idle + io_wait
+def machine_times(cores: AbstractSet[int]) -> tuple[float, float]:
+    """Seconds that these cores together were busy, whoever it was, and idle, since the start of the machine."""
+    names = {f"cpu{core}" for core in cores}
+    busy_s = idle_s = 0.0
+    for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
+        name, *fields = line.split()
+        if name in names:
+            times = [int(field) / os.sysconf("SC_CLK_TCK") for field in fields[:8]]
+            user, nice, system, idle, io_wait, irq, soft_irq, steal = times
+            busy_s += user + nice + system + irq + soft_irq + steal
+            idle_s += idle + io_wait
+    return busy_s, idle_s

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmarks.many.broker import Arrival
+    from benchmarks.many.cores import Cores
     from benchmarks.many.player import Order
     from benchmarks.many.processes import Group, Way
     from benchmarks.many.scene import Decision, Load, Scene
 
 _START_S = 60.0
-_START_EACH_S = 3.0
+_START_EACH_S = 1.0
 SOON_S = 1.0
 """Between the order to play and its first sample."""
 _SPREAD_S = 0.5
@@ -52,30 +53,57 @@ class _Times:
     idle_s: float
 
 
-def measure(way: Way, n: int, loads: Sequence[Load], scene: Scene, program: str) -> StepFigures:
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Has the monitors played to, and looks at processor times meanwhile."""
+
+    scene: Scene
+    start_s: float
+    """Of the earliest sample, by time.monotonic()."""
+    group: Group
+    broker_pid: int
+    cores: frozenset[int]
+
+    def play(self, loads: Sequence[Load]) -> tuple[list[tuple[_Times, _Times]], dict[str, Any]]:
+        """The times of each load, and what the player says in the end."""
+        with _playing(self.scene.order(self.group.inputs, loads, self.start_s)) as player:
+            return [self._over(load) for load in loads], _result(player, self.group)
+
+    def _over(self, load: Load) -> tuple[_Times, _Times]:
+        """The times at both ends of the stretch in which every microphone hears this load."""
+        begin, end = self.scene.plan.stretch(load)
+        return self._times(begin + _SPREAD_S), self._times(end)
+
+    def _times(self, at_s: float) -> _Times:
+        time.sleep(max(self.start_s + at_s - time.monotonic(), 0))
+        times = thread_times(self.group.pids), thread_times([self.broker_pid])
+        return _Times(time.monotonic(), *times, *machine_times(self.cores))
+
+
+def measure(way: Way, n: int, loads: Sequence[Load], scene: Scene, program: str, *, cores: Cores) -> StepFigures:
     """Start `n` monitors, play them all `loads`, and end them; `program` is the broker's.
 
     Raises:
-        RuntimeError: a monitor has ended.
-        TimeoutError: they did not all start.
+        RuntimeError: a monitor has ended, or the player.
+        TimeoutError: they did not all start, or the player is far behind.
+        OSError: so many can not be started.
     """
     with TemporaryDirectory() as name, broker(program, Path(name)) as (port, broker_pid), Subscriber(port) as listener:
         began_s = time.monotonic()
         with monitors(way, n, port, Path(name)) as group:
             _await_online(listener, group, n)
             ready_s = time.monotonic() - began_s
-            start_s = time.monotonic() + SOON_S
-            with _playing(scene.order(group.inputs, loads, start_s)) as player:
-                times = [_watch(load, scene, start_s, group, broker_pid) for load in loads]
-                played = _result(player, group)
-            _await_events(listener, sum(len(scene.expected(i, loads)) for i in range(n)))
+            with cores.divided_among(group.pids, [broker_pid]):
+                watch = _Watch(scene, time.monotonic() + SOON_S, group, broker_pid, cores.monitors)
+                times, played = watch.play(loads)
+                _await_events(listener, sum(len(scene.expected(i, loads)) for i in range(n)))
             group.check()
             pss_mb, rss_mb = memory_mb(group.pids)
             lost_s, dropped = listener.losses()
     lost = {load: _lost_s(played["lost"], load, scene) for load in loads}
     # What the monitors say has no time: it goes with the heaviest load.
     lost[loads[-1]] += lost_s
-    late_ms = _latencies_ms(listener.events(), n, loads, scene, start_s)
+    late_ms = _latencies_ms(listener.events(), n, loads, scene, watch.start_s)
     figures = {
         load: _figures(before, after, late_ms[load], lost[load])
         for load, (before, after) in zip(loads, times, strict=True)
@@ -104,20 +132,14 @@ def _playing(order: Order) -> Iterator[subprocess.Popen[bytes]]:
         yield player
 
 
-def _watch(load: Load, scene: Scene, start_s: float, group: Group, broker_pid: int) -> tuple[_Times, _Times]:
-    """The times at both ends of the stretch in which every microphone hears this load."""
-    begin, end = scene.plan.stretch(load)
-    found = []
-    for at_s in (start_s + begin + _SPREAD_S, start_s + end):
-        time.sleep(max(at_s - time.monotonic(), 0))
-        times = thread_times(group.pids), thread_times([broker_pid])
-        found.append(_Times(time.monotonic(), *times, *machine_times()))
-    return found[0], found[1]
-
-
 def _result(player: subprocess.Popen[bytes], group: Group) -> dict[str, Any]:
-    text, _ = player.communicate(timeout=_PLAYER_S)
+    try:
+        text, _ = player.communicate(timeout=_PLAYER_S)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"the player is {_PLAYER_S:.0f} s behind, wanted all played; is the machine busy?") from None
     group.check()
+    if player.returncode:
+        raise RuntimeError(f"the player ended with {player.returncode}, wanted all played; see what it said")
     result: dict[str, Any] = json.loads(text)
     return result
 

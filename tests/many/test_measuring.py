@@ -11,18 +11,21 @@ import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from waiting import wait_until
 
 from benchmarks.broker import mosquitto
-from benchmarks.many.broker import Arrival
+from benchmarks.many.broker import Arrival, Subscriber, broker
 from benchmarks.many.configuration import environment
+from benchmarks.many.cores import Cores
 from benchmarks.many.player import PIECE_SAMPLES, SLOT_S, Order, Part, Player, order_of
 from benchmarks.many.processes import monitors, started
 from benchmarks.many.resources import memory_mb, percentile, spent_s, thread_times
 from benchmarks.many.scene import LOADS, VARIANTS, Decision, Plan, Scene, begin_s, variant_of
 from benchmarks.many.step import matched, measure
+from benchmarks.many.streams import room
 from monitor.config import load_settings
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux's /proc")
@@ -110,7 +113,7 @@ def test_processor_and_memory_of_this_process():
 def test_every_event_arrives_and_nothing_is_lost(tmp_path, way):
     # So short that nobody says enough in the usual stretch.
     scene = Scene.compose(tmp_path, Plan(2.0, 4.0))
-    found = measure(way, 2, LOADS, scene, mosquitto())
+    found = measure(way, 2, LOADS, scene, mosquitto(), cores=Cores.divided(None))
     figures = found.loads["speech"]
     assert figures.events == sum(len(scene.expected(number, ["speech"])) for number in range(2)) > 0
     assert (figures.missing, figures.lost_s) == (0, 0)
@@ -118,6 +121,50 @@ def test_every_event_arrives_and_nothing_is_lost(tmp_path, way):
     assert 0 < figures.latency_p50_ms <= figures.latency_p95_ms
     assert found.dropped == 0
     assert 20 < found.pss_mb < found.rss_mb
+
+
+@pytest.mark.skipif(mosquitto() is None, reason="needs Mosquitto")
+def test_a_player_that_is_far_behind_is_told(scene, monkeypatch):
+    monkeypatch.setattr("benchmarks.many.step._PLAYER_S", 0.0)
+    # It has just reached the end of what is watched, and has the quiet behind it to play.
+    with pytest.raises(TimeoutError, match="the player is 0 s behind"):
+        measure("together", 1, ["usual"], scene, mosquitto(), cores=Cores.divided(None))
+
+
+@pytest.mark.skipif(mosquitto() is None, reason="needs Mosquitto")
+def test_monitors_that_are_not_ready_in_time_are_told(scene, monkeypatch):
+    monkeypatch.setattr("benchmarks.many.step._START_S", 0.0)
+    monkeypatch.setattr("benchmarks.many.step._START_EACH_S", 0.0)
+    with pytest.raises(TimeoutError, match="2 of 2 monitors not connected"):
+        measure("processes", 2, LOADS, scene, mosquitto(), cores=Cores.divided(None))
+
+
+@pytest.mark.skipif(mosquitto() is None, reason="needs Mosquitto")
+def test_one_process_for_all_sleeps_over_what_is_not_waited_for_as_monitors_do(tmp_path):
+    silence = tmp_path / "silence.raw"
+    silence.write_bytes(room(8.0).tobytes())
+    with (
+        broker(mosquitto(), tmp_path) as (port, _),
+        Subscriber(port) as listener,
+        monitors("together", 2, port, tmp_path) as group,
+    ):
+        wait_until(lambda: len(listener.online()) == 2, timeout_s=60)
+        parts = [Part(descriptor, str(silence), 3 * number) for number, descriptor in enumerate(group.inputs)]
+        playing = Thread(target=Player(Order(time.monotonic(), 266, parts)).play)
+        playing.start()
+        time.sleep(2.0)  # how the pieces come is known, and that the noise is no speech
+        before, began_s = n_waits(group.pids[0]), time.monotonic()
+        time.sleep(4.0)
+        rate = (n_waits(group.pids[0]) - before) / (time.monotonic() - began_s)
+        playing.join()
+    # Every piece woken up for, they would be 67 a second.
+    assert rate < 25
+
+
+def n_waits(pid):
+    """Times that the first thread has waited for something and gone on."""
+    status = Path(f"/proc/{pid}/task/{pid}/status").read_text(encoding="ascii")
+    return int(status.split("\nvoluntary_ctxt_switches:")[1].split()[0])
 
 
 def test_a_monitor_that_ends_is_told_with_its_words(tmp_path, monkeypatch):
