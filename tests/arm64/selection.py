@@ -12,6 +12,7 @@ RUN_THERE = (
     *("test_golden.py", "test_demo_clip.py", "test_model.py", "test_config.py", "test_config_command.py"),
     *("test_clock.py", "test_losses.py", "test_outbox.py", "test_ring.py", "test_limits.py", "test_rhythm.py"),
     *("test_daemon.py", "test_wakeup.py", "test_host.py", "test_notify.py", "test_shortage.py"),
+    *("test_assembly.py", "test_health.py"),
     *("test_checkup.py", "test_logs.py", "test_librarynoise.py"),
 )
 """Files and folders below `tests`: what computes, what is read and written, and what the system is asked for."""
