@@ -2,7 +2,8 @@
 
 The same pipeline hears the same blocks, as long as the program's own, in several ways: one after the other; each when
 it was heard, asleep in between, as the program does it; awake in between; and one after the other, where a large array
-is gone through in between, so that the caches hold that. Only the pipeline's own processor time counts.
+is gone through in between, so that the caches hold that. Only the pipeline's own processor time counts. Beside them
+stands the worker of the whole program, which hears the same audio from a pipe.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+from benchmarks import timed_worker
 from benchmarks.listening import PERCENT
+from benchmarks.measurement import NotAvailableError
 from benchmarks.recording import RATE_HZ, Recording
 from benchmarks.stageclock import STAGES, StageClock, TimedPipeline
 from monitor.model import EmotionModel, shipped_model
@@ -101,17 +104,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recording = Recording.compose(duration_s=2 * options.seconds, stretch_s=options.seconds)
     model = EmotionModel.load(shipped_model())
     for name, samples in (("Speech", recording.speech), ("A quiet room", recording.room)):
-        print_table(name, {way: hear(model, samples, WAYS[way]) for way in options.way or WAYS})
+        found = {way: hear(model, samples, WAYS[way]) for way in options.way or WAYS}
+        if not options.way:
+            found |= _in_the_program(samples)
+        print_table(name, found)
     return 0
+
+
+def _in_the_program(samples: NDArray[np.int16]) -> dict[str, Heard]:
+    try:
+        taken = timed_worker.hear(samples)
+    except NotAvailableError as error:
+        print(f"without the program: {error}", file=sys.stderr)
+        return {}
+    duration_s = taken.n_samples / RATE_HZ
+    percent = {stage: 100 * ns / _NS_PER_S / duration_s for stage, ns in taken.stage_ns.items()}
+    return {"the program's worker": Heard(percent, taken.n_blocks / duration_s)}
 
 
 def hear(
     model: Classifier, samples: NDArray[np.int16], way: Callable[[], Callable[[float], None]] = one_after_the_other
 ) -> Heard:
     """What it costs to hear `samples`, int16 (n,), in one of `WAYS`; the first time is not counted."""
-    _push_all(TimedPipeline(model, StageClock()), samples, one_after_the_other())
+    _push_all(TimedPipeline(StageClock(), model), samples, one_after_the_other())
     clock = StageClock()
-    n_blocks = _push_all(TimedPipeline(model, clock), samples, way())
+    n_blocks = _push_all(TimedPipeline(clock, model), samples, way())
     duration_s = len(samples) / RATE_HZ
     percent = {stage: 100 * clock.stage_ns[stage] / _NS_PER_S / duration_s for stage in STAGES}
     return Heard(percent, n_blocks / duration_s)
@@ -134,17 +151,21 @@ def print_table(name: str, found: Mapping[str, Heard]) -> None:
     print(f"| {PERCENT} | {' | '.join(found)} |\n| --- |{' ---: |' * len(found)}")
     wholes = [one.whole_percent for one in found.values()]
     _print_row("whole", wholes)
-    for stage in STAGES:
-        values = [one.percent[stage] for one in found.values()]
-        if values[0]:
+    for stage in (*STAGES, timed_worker.READING, timed_worker.COUNTING, timed_worker.REPORTING):
+        values = [one.percent.get(stage, 0.0) for one in found.values()]
+        if any(values):
             _print_row(stage, values)
     print()
 
 
 def _print_row(name: str, values: Sequence[float]) -> None:
     first, *others = values
-    cells = [f"{first:.4f}", *(f"{value:.4f}, {value / first:.1f} times" for value in others)]
+    cells = [_cell(first), *(_cell(value) + (f", {value / first:.1f} times" if first else "") for value in others)]
     print(f"| {name} | {' | '.join(cells)} |")
+
+
+def _cell(percent: float) -> str:
+    return f"{percent:.4f}" if percent else "-"
 
 
 def _push_all(pipeline: Pipeline, samples: NDArray[np.int16], between: Callable[[float], None]) -> int:

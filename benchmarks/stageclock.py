@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from monitor.pipeline import PipelineRules
     from monitor.pipeline.classifier import Answer, Classifier
     from monitor.pipeline.features.spec import FeatureSpec
     from monitor.pipeline.windows import WindowRule
@@ -27,7 +28,7 @@ FEATURES = "windows and features"
 MODEL = "model"
 DECISIONS = "smoothing and segments"
 STAGES = (VOTES, FRAMES, FEATURES, MODEL, DECISIONS)
-_OUTSIDE = ""
+OUTSIDE = "outside"
 
 Result = TypeVar("Result")
 
@@ -38,7 +39,7 @@ class StageClock:
     def __init__(self) -> None:
         """Nothing is under way."""
         self.stage_ns: dict[str, int] = defaultdict(int)
-        self._stage = _OUTSIDE
+        self._stage = OUTSIDE
         self._since_ns = time.thread_time_ns()
 
     def during(self, stage: str, work: Callable[[], Result]) -> Result:
@@ -59,10 +60,10 @@ class StageClock:
 class TimedPipeline(Pipeline):
     """As any other. The clock is looked at a few times a block, never frame by frame: that would be much of a frame."""
 
-    def __init__(self, classifier: Classifier, clock: StageClock) -> None:
+    def __init__(self, clock: StageClock, classifier: Classifier, rules: PipelineRules | None = None) -> None:
         """Start at sample 0; levels are not told, as over MQTT by default."""
         self._clock = clock
-        super().__init__(_TimedClassifier(classifier, clock))
+        super().__init__(_TimedClassifier(classifier, clock), rules)
         self._windows = _TimedWindows(self._spec, classifier.window, clock)
         self.tells_levels = False
 

@@ -52,7 +52,7 @@ def test_a_stage_that_fails_is_over():
 
 
 def test_a_pipeline_that_is_timed_says_what_any_other_says(model):
-    timed, plain = TimedPipeline(model, StageClock()), Pipeline(model)
+    timed, plain = TimedPipeline(StageClock(), model), Pipeline(model)
     plain.tells_levels = False
     samples = np.concatenate([talk()[: 5 * RATE_HZ], quiet_room(2 * RATE_HZ)])
     said = [pipeline.push(AudioBlock(samples, 0)) + pipeline.flush() for pipeline in (timed, plain)]
@@ -71,7 +71,7 @@ def test_in_silence_there_are_votes_and_little_else(model):
 
 
 def test_blocks_are_as_long_as_the_programs_and_none_is_left_out(model):
-    pipeline, heard = TimedPipeline(model, StageClock()), []
+    pipeline, heard = TimedPipeline(StageClock(), model), []
     for block in cold.blocks(pipeline, quiet_room(4 * RATE_HZ)):
         pipeline.push(block)
         heard.append(block)
