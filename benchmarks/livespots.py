@@ -2,11 +2,15 @@
 
 The whole program hears speech, and then a quiet room, in real time from a pipe, with its messages to a real broker;
 each of them twice, so that it is seen what sampling costs. Python calls a handler of signals on the main thread alone,
-whichever thread the time is of: so the kernel samples, and Python's own frames are not seen.
+whichever thread the time is of: so the kernel samples, and Python's own frames are not seen. Beside what the worker
+takes stands what the pipeline takes in a hot loop, sampled alike.
 """
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +26,9 @@ from benchmarks.process import Counters, Modes, Usage, thread_names
 from benchmarks.profiler import sampled, samples
 from benchmarks.program import Program, broker_settings, program
 from benchmarks.recording import RATE_HZ, Recording, quiet_room
+from benchmarks.stages import run
+from monitor.model import EmotionModel, shipped_model
+from monitor.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +38,9 @@ if TYPE_CHECKING:
 
 _LEAST_SHARE = 0.01
 _SETTLE_S = 2.0
+_HOT_S = 1.0
+"""Processor time of the hot loop."""
+_WORKER = "worker"
 KERNEL = "kernel"
 LIBRARIES = {
     "libpython": "Python",
@@ -76,22 +86,24 @@ def print_live(seconds: float) -> None:
     """
     profiler.perf()
     recording = Recording.compose(duration_s=2 * seconds, stretch_s=seconds)
+    audios = {"Speech": recording.speech, "A quiet room": recording.room}
+    hot = {name: hot_percent(audio) for name, audio in audios.items()}
     with _running() as running:
-        feed = Feed(running.pipe)
-        for name, audio in (("Speech", recording.speech), ("A quiet room", recording.room)):
-            found = listen(name, running.pid, feed, audio)
+        for name, audio in audios.items():
+            found = listen(name, running, audio)
             print(f"{name}: {found.alone.core_percent:.3f} {PERCENT}\n")
             print_threads(found)
-            print_libraries(found)
+            print_libraries(found, hot[name])
 
 
-def listen(name: str, pid: int, feed: Feed, audio: NDArray[np.int16]) -> Stretch:
-    """What the process with named threads takes to hear `audio`, int16 (n,), twice."""
+def listen(name: str, running: Program, audio: NDArray[np.int16]) -> Stretch:
+    """What the program with named threads takes to hear `audio`, int16 (n,), twice."""
+    pid = running.pid
     before = Modes.by_thread(pid)
-    alone = Usage.between(*_counters(pid, feed, audio))
+    alone = Usage.between(*_counters(running, audio))
     with TemporaryDirectory() as folder:
         with sampled(pid, Path(folder)) as file:
-            start, end = _counters(pid, feed, audio)
+            start, end = _counters(running, audio)
         taken = samples(file, start.at_s, end.at_s)
     modes = {thread: now.since(before.get(thread)) for thread, now in Modes.by_thread(pid).items()}
     names, counts = thread_names(pid), Counter[tuple[str, str]]()
@@ -119,22 +131,45 @@ def print_threads(found: Stretch) -> None:
     print()
 
 
-def print_libraries(found: Stretch) -> None:
-    """The dearest first; what is less than a hundredth is left out."""
-    print(f"| {PERCENT} | share | thread | at work |\n| ---: | ---: | --- | --- |")
+def hot_percent(audio: NDArray[np.int16]) -> dict[str, float]:
+    """% of a core by library that the pipeline alone takes for `audio`, int16 (n,), again and again without a pause."""
+    model, thread = EmotionModel.load(shipped_model()), threading.get_native_id()
+    run(Pipeline(model), audio)
+    n_times = 0
+    with TemporaryDirectory() as folder:
+        with sampled(os.getpid(), Path(folder)) as file:
+            start_s, used_s = time.monotonic(), time.thread_time()
+            while time.thread_time() - used_s < _HOT_S:
+                run(Pipeline(model), audio)
+                n_times += 1
+            end_s = time.monotonic()
+        taken = samples(file, start_s, end_s)
+    counts = Counter[str]()
+    for sample, n_samples in taken.items():
+        if sample.thread == thread:
+            counts[library(sample.library)] += n_samples
+    heard_s = n_times * len(audio) / RATE_HZ
+    return {where: 100 * n_samples / profiler.RATE_HZ / heard_s for where, n_samples in counts.items()}
+
+
+def print_libraries(found: Stretch, hot: dict[str, float]) -> None:
+    """The dearest first; what is less than a hundredth is left out. `hot`: as `hot_percent`."""
+    print(f"| {PERCENT} | share | pipeline in a hot loop | thread | at work |\n| ---: | ---: | ---: | --- | --- |")
     for (thread, where), n_samples in found.counts.most_common():
         if n_samples >= _LEAST_SHARE * found.counts.total():
             share = _share(n_samples, found.counts.total())
-            print(f"| {found.percent(n_samples):.4f} | {share} | {thread} | {where} |")
+            beside = f"{hot.get(where, 0):.4f}" if thread == _WORKER else ""
+            print(f"| {found.percent(n_samples):.4f} | {share} | {beside} | {thread} | {where} |")
     print()
 
 
-def _counters(pid: int, feed: Feed, audio: NDArray[np.int16]) -> tuple[Counters, Counters]:
+def _counters(running: Program, audio: NDArray[np.int16]) -> tuple[Counters, Counters]:
     """Before and after `audio`, when what the pause before it has left behind is over."""
+    feed = Feed(running.pipe)  # a new one: the old one would make up for the pause
     feed.play(quiet_room(round(_SETTLE_S * RATE_HZ)))
-    start = Counters.of(pid)
+    start = Counters.of(running.pid)
     feed.play(audio)
-    return start, Counters.of(pid)
+    return start, Counters.of(running.pid)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from benchmarks import hotspots, livespots, profiler
 from benchmarks.measurement import NotAvailableError
 from benchmarks.process import Counters, Modes, Usage, thread_names
 from benchmarks.profiler import Sample, parsed, sampled, samples
+from benchmarks.recording import RATE_HZ, talk
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="perf is Linux's")
 
@@ -107,9 +108,22 @@ def test_the_tables_hold_the_kernels_clock_beside_the_samples(capsys):
     modes = {"worker": Modes(0.1, 0.02), "main": Modes(0, 0)}
     found = livespots.Stretch("Speech", usage, usage, modes, counts, duration_s=10.0)
     livespots.print_threads(found)
-    livespots.print_libraries(found)
+    livespots.print_libraries(found, {"Python": 0.02})
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "| worker | 0.2000 | 0.2000 | 0.1000 | 10 % | 0.10 + 0.02 s |"
     assert lines[3].startswith("| main | 0.0100 | 0.0100 | 0.0010 | 0 % |")
-    assert "| 0.0900 | 89 % | worker | Python |" in lines
+    assert "| 0.0900 | 89 % | 0.0200 | worker | Python |" in lines
+    assert "| 0.0100 | 10 % | 0.0000 | worker | kernel |" in lines
     assert not any("rare" in line for line in lines)
+
+
+def test_the_hot_loop_is_sampled_alike(monkeypatch):
+    if shutil.which("perf") is None:
+        pytest.skip("perf is not installed (Debian: linux-perf)")
+    monkeypatch.setattr(livespots, "_HOT_S", 0.2)
+    try:
+        hot = livespots.hot_percent(talk()[: 5 * RATE_HZ])
+    except NotAvailableError as error:
+        pytest.skip(str(error))
+    assert hot["the network's interpreter"] > hot["webrtcvad"] > 0
+    assert 0 < sum(hot.values()) < 50
