@@ -160,12 +160,14 @@ def print_table(name: str, found: Mapping[str, Heard]) -> None:
 
 def _print_row(name: str, values: Sequence[float]) -> None:
     first, *others = values
-    cells = [_cell(first), *(_cell(value) + (f", {value / first:.1f} times" if first else "") for value in others)]
-    print(f"| {name} | {' | '.join(cells)} |")
+    print(f"| {name} | {' | '.join([_cell(first), *(_cell(value, first) for value in others)])} |")
 
 
-def _cell(percent: float) -> str:
-    return f"{percent:.4f}" if percent else "-"
+def _cell(percent: float, first: float = 0.0) -> str:
+    """With how many times the first way's it is, where either has any."""
+    if not percent:
+        return "-"
+    return f"{percent:.4f}, {percent / first:.1f} times" if first else f"{percent:.4f}"
 
 
 def _push_all(pipeline: Pipeline, samples: NDArray[np.int16], between: Callable[[float], None]) -> int:

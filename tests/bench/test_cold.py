@@ -8,6 +8,7 @@ import pytest
 from benchmarks import cold
 from benchmarks.recording import RATE_HZ, quiet_room, talk
 from benchmarks.stageclock import DECISIONS, FEATURES, FRAMES, MODEL, STAGES, VOTES, StageClock, TimedPipeline
+from benchmarks.timed_worker import READING
 from monitor.model import EmotionModel, shipped_model
 from monitor.pipeline import Pipeline
 from monitor.records import AudioBlock
@@ -99,3 +100,14 @@ def test_the_table_has_a_column_for_each_way_and_times_the_first(capsys):
     cells = next(line for line in lines if line.startswith("| whole")).split(" | ")
     first, (value, times) = float(cells[1]), cells[2].rstrip("| ").removesuffix(" times").split(", ")
     assert float(times) == pytest.approx(float(value) / first, rel=0.1)
+
+
+def test_what_a_way_does_not_have_is_no_number(capsys):
+    hot, live = cold.Heard({VOTES: 0.01, MODEL: 0.02}, 2.0), cold.Heard({VOTES: 0.03, READING: 0.04}, 2.0)
+    cold.print_table("Speech", {"hot": hot, "live": live})
+    lines = capsys.readouterr().out.splitlines()
+    assert f"| {VOTES} | 0.0100 | 0.0300, 3.0 times |" in lines
+    assert f"| {MODEL} | 0.0200 | - |" in lines
+    assert f"| {READING} | - | 0.0400 |" in lines
+    assert "| whole | 0.0300 | 0.0700, 2.3 times |" in lines
+    assert not any(DECISIONS in line for line in lines), "nobody has it"
