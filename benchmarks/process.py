@@ -70,7 +70,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """Processor time of a thread by mode, as the kernel's clock ticks found it: few of them fall into short work."""
+    """Processor time by mode, as the kernel's clock ticks found it: few of them fall into short work."""
 
     user_s: float
     system_s: float
@@ -81,17 +81,19 @@ class Modes:
 
     @staticmethod
     def by_thread(pid: int) -> dict[str, Modes]:
-        """Of the threads that live, by name; of threads of one name, the last.
+        """Of the threads that live, by name; threads of one name together.
 
         Raises:
             OSError: the process is gone.
         """
-        found = {}
+        found: dict[str, Modes] = {}
         for number, name in thread_names(pid).items():
             with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
                 # Behind the name, which may hold anything.
                 fields = Path(f"/proc/{pid}/task/{number}/stat").read_text().rpartition(")")[2].split()
-                found[name] = Modes(*(int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in fields[11:13]))
+                user_s, system_s = (int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in fields[11:13])
+                other = found.get(name, Modes(0.0, 0.0))
+                found[name] = Modes(other.user_s + user_s, other.system_s + system_s)
         return found
 
 
