@@ -3,10 +3,13 @@
 A timer of processor time interrupts now and then, and the statement of ours that is being executed is counted, with
 all that libraries do for it. Python looks for interruptions when it calls: operators on arrays are counted with the
 next call. A profiler that hooks into every call would make the many small ones dearer by half.
+
+That is the pipeline in a hot loop. With `--live` it is the whole program in real time instead, see `livespots`.
 """
 
 from __future__ import annotations
 
+import argparse
 import linecache
 import os
 import signal
@@ -20,10 +23,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from benchmarks.limit import pipeline_percent
 from benchmarks.listening import PERCENT
+from benchmarks.livespots import print_live
+from benchmarks.measurement import NotAvailableError
 from benchmarks.recording import Recording
 from monitor.model import EmotionModel, shipped_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
     import numpy as np
@@ -36,7 +42,7 @@ _INTERVAL_S = 0.001
 _N_SAMPLES = 1500
 """So many are taken: what takes a tenth of the time is then known to within a tenth."""
 _LEAST_SHARE = 0.01
-_STRETCH_S = 60
+_STRETCH_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +57,23 @@ class Spot:
     """Of the processor time, 0-1."""
 
 
-def main() -> int:
-    """Two tables: speech, and a quiet room."""
-    recording = Recording.compose(duration_s=2 * _STRETCH_S, stretch_s=_STRETCH_S)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Tables of speech, and of a quiet room; 1 where the program cannot be looked at."""
+    options = _parser().parse_args(arguments)
+    if not options.live:
+        print_pipeline(options.seconds)
+        return 0
+    try:
+        print_live(options.seconds)
+    except NotAvailableError as error:
+        sys.stderr.write(f"the program is not looked at: {error}\n")
+        return 1
+    return 0
+
+
+def print_pipeline(stretch_s: float) -> None:
+    """Two tables, of audio as long as this."""
+    recording = Recording.compose(duration_s=2 * stretch_s, stretch_s=stretch_s)
     model = EmotionModel.load(shipped_model())
     for name, samples in (("Speech", recording.speech), ("A quiet room", recording.room)):
         found, percent = spots(model, samples)
@@ -63,7 +83,6 @@ def main() -> int:
             if spot.share >= _LEAST_SHARE:
                 print(f"| {percent * spot.share:.4f} | {100 * spot.share:.0f} % | `{spot.place}` | `{spot.source}` |")
         print()
-    return 0
 
 
 def spots(model: EmotionModel, samples: NDArray[np.int16], n_samples: int = _N_SAMPLES) -> tuple[list[Spot], float]:
@@ -107,6 +126,13 @@ def _spot(file: str, line: int, function: str, share: float) -> Spot:
         return Spot(function, "", share)
     place = f"{Path(file).relative_to(_ROOT)}:{line} {function}"
     return Spot(place, linecache.getline(file, line).strip().replace("|", "\\|"), share)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hotspots", description=__doc__)
+    parser.add_argument("--live", action="store_true", help="the program in real time, by perf, not the pipeline alone")
+    parser.add_argument("--seconds", type=float, default=_STRETCH_S, help="of speech, and of silence (%(default)g)")
+    return parser
 
 
 if __name__ == "__main__":
