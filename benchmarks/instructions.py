@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from benchmarks.arm64 import RELEASES
 from benchmarks.counter import Counter, obstacle
-from benchmarks.listeningcost import measured_ratios
+from benchmarks.listeningcost import measured_extra
 from benchmarks.userland import PROCESSOR
 from monitor.demo import clip_path
 from monitor.model import EmotionModel, shipped_model
@@ -128,10 +128,9 @@ def print_estimate(costs: dict[str, Cost]) -> None:
         clocks, rates = ("-".join(f"{one:g}" for one in sorted({*pair})) for pair in _assumed(board))
         print(f"\nEstimate, {board.name}: {board.processor}; assumed {rates} instructions a cycle at {clocks} GHz")
         for name, one in costs.items():
-            for what, times in {"arithmetic and Python alone": 1.0, **measured_ratios(name)}.items():
-                least, most = board.seconds(one.per_second * times)
-                factor = "" if times == 1 else f", {times:.1f} times that"
-                print(f"{name}, {what:<36}{least * 100:>10.1f} - {most * 100:.1f} % of a core{factor}")
+            for what, times in {"arithmetic and Python alone": 0.0, **measured_extra(name)}.items():
+                least, most = board.seconds(one.per_second + times * costs["silence"].per_second)
+                print(f"{name}, {what:<36}{least * 100:>10.1f} - {most * 100:.1f} % of a core")
         least, most = board.seconds(min(one.start for one in costs.values()))
         print(f"{'start':<44}{least:>10.1f} - {most:.1f} s of a core")
 

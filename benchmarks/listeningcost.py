@@ -1,4 +1,4 @@
-"""What listening takes as a multiple of the pipeline alone, as `make bench` measured both on one machine."""
+"""What listening takes beyond the pipeline alone, as `make bench` measured both on one machine."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ WAYS = {"program, pipe to MQTT": live.GROUP, "program, microphone to MQTT": micr
 """Groups of `make bench`, by what they are called here."""
 
 
-def measured_ratios(audio: str, file: Path = FIGURES) -> dict[str, float]:
-    """By way of listening, how many times what the pipeline alone takes of a core; without what was not measured.
+def measured_extra(audio: str, file: Path = FIGURES) -> dict[str, float]:
+    """By way of listening, what it takes beyond the pipeline, as so many times what the pipeline takes in silence.
+
+    Nearly all of that is Python's, as it is in the pipeline in silence: both grow alike on a slower processor. Without
+    what was not measured.
 
     Args:
         audio: `speech` or `silence`.
@@ -30,6 +33,8 @@ def measured_ratios(audio: str, file: Path = FIGURES) -> dict[str, float]:
         return {}
     results = Results.from_json(file.read_bytes())
     medians = {(one.group, one.name): one.median for one in results.measurements if one.is_measured}
-    pipeline = medians.get((stages.GROUP, audio))
+    pipeline, in_silence = medians.get((stages.GROUP, audio)), medians.get((stages.GROUP, "silence"))
     found = {way: medians.get((group, f"{audio}: CPU")) for way, group in WAYS.items()}
-    return {way: percent / pipeline for way, percent in found.items() if percent and pipeline}
+    return {
+        way: (percent - pipeline) / in_silence for way, percent in found.items() if percent and pipeline and in_silence
+    }

@@ -26,7 +26,7 @@ from benchmarks.process import Counters, Modes, Usage, thread_names
 from benchmarks.profiler import sampled, samples
 from benchmarks.program import Program, broker_settings, program
 from benchmarks.recording import RATE_HZ, Recording, quiet_room
-from benchmarks.stages import run
+from benchmarks.stageruns import run
 from monitor.model import EmotionModel, shipped_model
 from monitor.pipeline import Pipeline
 
