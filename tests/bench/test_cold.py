@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import cold
-from benchmarks.recording import RATE_HZ, quiet_room, talk
+from benchmarks.recording import RATE_HZ, quiet_room, unbroken_speech
 from benchmarks.stageclock import DECISIONS, FEATURES, FRAMES, MODEL, STAGES, VOTES, StageClock, TimedPipeline
 from benchmarks.timed_worker import READING
 from monitor.model import EmotionModel, shipped_model
@@ -55,7 +55,7 @@ def test_a_stage_that_fails_is_over():
 def test_a_pipeline_that_is_timed_says_what_any_other_says(model):
     timed, plain = TimedPipeline(StageClock(), model), Pipeline(model)
     plain.tells_levels = False
-    samples = np.concatenate([talk()[: 5 * RATE_HZ], quiet_room(2 * RATE_HZ)])
+    samples = np.concatenate([unbroken_speech()[: 5 * RATE_HZ], quiet_room(2 * RATE_HZ)])
     said = [pipeline.push(AudioBlock(samples, 0)) + pipeline.flush() for pipeline in (timed, plain)]
     assert [type(event) for event in said[0]] == [type(event) for event in said[1]]
     assert said[0][-1] == said[1][-1]
@@ -63,7 +63,9 @@ def test_a_pipeline_that_is_timed_says_what_any_other_says(model):
 
 
 def test_in_silence_there_are_votes_and_little_else(model):
-    silence, speech = (cold.hear(model, samples) for samples in (quiet_room(6 * RATE_HZ), talk()[: 6 * RATE_HZ]))
+    silence, speech = (
+        cold.hear(model, samples) for samples in (quiet_room(6 * RATE_HZ), unbroken_speech()[: 6 * RATE_HZ])
+    )
     assert silence.percent[MODEL] == 0
     assert silence.percent[DECISIONS] < 0.1 * silence.percent[VOTES], "webrtcvad votes for a frame or two at first"
     assert silence.percent[VOTES] > 3 * (silence.percent[FRAMES] + silence.percent[FEATURES])

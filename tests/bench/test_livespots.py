@@ -14,7 +14,7 @@ from benchmarks import hotspots, livespots, profiler
 from benchmarks.measurement import NotAvailableError
 from benchmarks.process import Counters, Modes, Usage, thread_names
 from benchmarks.profiler import Sample, parsed, sampled, samples
-from benchmarks.recording import RATE_HZ, talk
+from benchmarks.recording import RATE_HZ, unbroken_speech
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="perf is Linux's")
 
@@ -130,7 +130,7 @@ def test_the_hot_loop_is_sampled_alike(monkeypatch):
         pytest.skip("perf is not installed (Debian: linux-perf)")
     monkeypatch.setattr(livespots, "_HOT_S", 0.2)
     try:
-        hot = livespots.hot_percent(talk()[: 5 * RATE_HZ])
+        hot = livespots.hot_percent(unbroken_speech()[: 5 * RATE_HZ])
     except NotAvailableError as error:
         pytest.skip(str(error))
     assert hot["the network's interpreter"] > hot["webrtcvad"] > 0

@@ -4,14 +4,14 @@ import pytest
 
 from benchmarks import timed_worker
 from benchmarks.measurement import NotAvailableError
-from benchmarks.recording import RATE_HZ, talk
+from benchmarks.recording import RATE_HZ, unbroken_speech
 from benchmarks.stageclock import OUTSIDE, STAGES
 from monitor.records import AudioBlock
 
 
 def test_the_worker_of_the_running_program_says_where_its_time_went():
     try:
-        taken = timed_worker.hear(talk()[: 4 * RATE_HZ])
+        taken = timed_worker.hear(unbroken_speech()[: 4 * RATE_HZ])
     except NotAvailableError as error:
         pytest.skip(str(error))
     own = {timed_worker.READING, timed_worker.COUNTING, timed_worker.REPORTING}
@@ -28,9 +28,9 @@ def test_what_came_before_is_forgotten():
     settled = round(timed_worker.SETTLE_S * RATE_HZ)
     for at in (0, settled - 480):
         notes.clock.during("some", lambda: None)
-        notes.came(AudioBlock(talk()[:480], at))
+        notes.came(AudioBlock(unbroken_speech()[:480], at))
     assert notes.taken == timed_worker.Taken({}, 0, 0)
-    notes.came(AudioBlock(talk()[:480], settled))
+    notes.came(AudioBlock(unbroken_speech()[:480], settled))
     notes.clock.during("other", lambda: None)
     assert (notes.taken.n_samples, notes.taken.n_blocks) == (480, 1)
     assert set(notes.taken.stage_ns) == {"other", timed_worker.READING}
