@@ -145,10 +145,11 @@ class Pipeline:
         n_whole = len(samples) - len(samples) % self._frame_samples
         self._partial = samples[n_whole:].copy()
         frames = samples[:n_whole].reshape(-1, self._frame_samples)
+        if not self.tells_levels:
+            self._levels.clear()  # of before, when somebody wanted them
         votes = [self._gate.vote(frame) for frame in frames]
         if self._gate.state is GateState.SILENCE and not (any(votes) or self._gate.asks_power or self.tells_levels):
             # Most of a quiet day: all that is left to do for a frame is its vote.
-            self._levels.clear()  # of before, when somebody wanted them
             self._now += n_whole
             self._windows.push(samples[:n_whole], self._now, voiced=False)
         else:
@@ -160,8 +161,6 @@ class Pipeline:
     def _frames(self, frames: NDArray[np.int16], votes: list[bool]) -> list[PipelineEvent]:
         """VAD frames, int16 (n, frame), and the detector's vote on each."""
         levels: list[Level | None] = [*Level.of_each(frames)] if self.tells_levels else [None] * len(frames)
-        if not self.tells_levels:
-            self._levels.clear()  # of before, when somebody wanted them
         events: list[PipelineEvent] = []
         for frame, vote, mean_square, level in zip(frames, votes, mean_squares(frames), levels, strict=True):
             voiced = self._gate.is_loud(mean_square) and vote
