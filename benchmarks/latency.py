@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 GROUP = "latency of MQTT messages"
 FRAGMENT_S = 0.05
 """A sound server's fragment: a microphone brings audio in such steps. PulseAudio sets this length for the program."""
-PIPE_S, MICROPHONE_S = 125, 75
+PIPE_S, MICROPHONE_S = 160, 90
 _CLOSING_S = 2.0
 """Of a quiet room: it ends what is under way, as the end of the stream would not end a microphone's."""
 _ARRIVE_S = 10.0

@@ -49,17 +49,21 @@ class GateSetting(msgspec.Struct, frozen=True):
         rule: of the gate.
         min_speech_s: voiced time that a window needs while speech goes on; None is the model's own, in its card.
         min_final_speech_s: the same for the last window of a segment.
+        settled_hops: hops from one window to the next in long speech, at most; None is the pipeline's own. Never drawn:
+            fewer windows cost less, which no figure of a stream tells.
     """
 
     rule: GateRule = GateRule()
     min_speech_s: float | None = None
     min_final_speech_s: float | None = None
+    settled_hops: int | None = None
 
     def window(self, own: WindowRule) -> WindowRule:
         """The windows that are classified; `own` are the model's."""
         speech_s = own.min_speech_s if self.min_speech_s is None else self.min_speech_s
         final_s = own.min_final_speech_s if self.min_final_speech_s is None else self.min_final_speech_s
-        return replace(own, min_speech_s=speech_s, min_final_speech_s=final_s)
+        hops = own.settled_hops if self.settled_hops is None else self.settled_hops
+        return replace(own, min_speech_s=speech_s, min_final_speech_s=final_s, settled_hops=hops)
 
 
 class StreamSetting(msgspec.Struct, frozen=True):

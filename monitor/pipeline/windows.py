@@ -3,8 +3,9 @@
 Windows lie on a grid of one hop that starts with the stream, not with the speech: where exactly the gate opens, which
 depends a little on loudness, then moves no window. Each ends with the VAD frame in which its point of the grid lies:
 cut at the point itself, it would be up to 20 ms old when that frame is complete. A window is due when enough of it is
-voiced. In long speech without a pause they overlap by half only: each next one would hold little new. A last one closes
-the speech, so that a short word is heard too. What lies before the stream's start is digital silence.
+voiced. The longer speech goes on without a pause the fewer are cut, down to those that overlap by half: each next one
+would hold little new. A last one closes the speech, so that a short word is heard too. What lies before the stream's
+start is digital silence.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class WindowRule:
     min_final_speech_s: float = 0.25
     """Voiced time that the last window needs."""
     settled_hops: int = 3
-    """Long speech without a pause gets one every so many hops, as far as they overlap by half: little is new."""
+    """At most so many hops lie between those of long speech without a pause, as far as they overlap by half."""
 
 
 class Windows:
@@ -110,13 +111,19 @@ class Windows:
         return self._cut(end, self._rule.min_final_speech_s, hops)
 
     def settle(self, now: int) -> None:
-        """Speech goes on without a pause: when it has filled a window twice, `settled_hops` are enough."""
-        if now - self._speech_start >= 2 * self.n_samples:
-            # On the grid of the stream as well: when exactly speech fills a window then moves none of the later ones.
-            overlapping = max(self._rule.window_frames // (2 * self._rule.hop_frames), 1)
-            step = self.hop_samples * min(self._rule.settled_hops, overlapping)
-            due, self.next_due = self.next_due, -(-self.next_due // step) * step
-            self._hops += (self.next_due - due) // self.hop_samples
+        """Speech goes on without a pause up to sample `now`: less of it is new in each next window."""
+        # On the grid of the stream as well: when exactly speech fills a window then moves none of the later ones.
+        step = self.hop_samples * self._hops_apart(now - self._speech_start)
+        due, self.next_due = self.next_due, -(-self.next_due // step) * step
+        self._hops += (self.next_due - due) // self.hop_samples
+
+    def _hops_apart(self, spoken_samples: int) -> int:
+        """From one window to the next: two once speech has filled half of one, all it may be when it has filled two."""
+        overlapping = max(self._rule.window_frames // (2 * self._rule.hop_frames), 1)
+        most = min(self._rule.settled_hops, overlapping)
+        if 2 * spoken_samples < self.n_samples:
+            return 1
+        return min(most, 2) if spoken_samples < 2 * self.n_samples else most
 
     @property
     def hop_samples(self) -> int:

@@ -190,7 +190,7 @@ class MqttSink:
         delivered = self._deliver() if self._patient else True
         with self._lock:
             if self._state["event_id"] is not None:
-                self._say_state(None, self._state_said_s)
+                self._outgoing.put(self._renewed_state(None, self._state_said_s))
             if self._speaking:
                 self._say(SPEECH, OFF)
         if not self._connection.failure:
@@ -226,12 +226,11 @@ class MqttSink:
         discovery = self._discovery_topic(self._speech)
         if discovery and discovery != self._discovery_topic(speech):
             gone.append(discovery)
-        for topic in gone:
-            self._outgoing.put(Message(topic, b"", qos=1, retain=True, keep=True))
+        self._outgoing.put(*(Message(topic, b"", qos=1, retain=True, keep=True) for topic in gone))
 
     def _take_emotion(self, event: EmotionEvent, payload: Mapping[str, Any], at_s: float) -> None:
-        self._say(EVENT, encoded(payload), keep=True)
-        self._say_state(None if event.type == "end" else payload, at_s)
+        told = self._message(EVENT, encoded(payload), keep=True)
+        self._outgoing.put(told, self._renewed_state(None if event.type == "end" else payload, at_s))
         self._state_due_sample = self._due_sample(event.end_sample)
 
     def _due_sample(self, said_sample: int) -> int:
@@ -255,9 +254,9 @@ class MqttSink:
         if muted != self._muted:
             self._muted = muted
             self._say(MUTE_STATE, ON if muted else OFF)
-        self._say(STATUS, encoded(status_payload(status)))
-        # Said again before it expires: it must only vanish with the monitor.
-        self._say(SPEECH, ON if self._speaking else OFF)
+        # Speech is said again before it expires: it must only vanish with the monitor.
+        speech = self._message(SPEECH, ON if self._speaking else OFF)
+        self._outgoing.put(self._message(STATUS, encoded(status_payload(status))), speech)
 
     def _take_level(self, level: LevelMeasured, at_s: float) -> None:
         if self._speech.settings.publish_level and not 0 <= at_s - self._level_said_s < LEVEL_EVERY_S:
@@ -265,12 +264,12 @@ class MqttSink:
             figures = {"rms_dbfs": _finite(level.rms_dbfs), "peak_dbfs": _finite(level.peak_dbfs)}
             self._say(LEVEL, encoded(figures))
 
-    def _say_state(self, payload: Mapping[str, Any] | None, at_s: float) -> None:
+    def _renewed_state(self, payload: Mapping[str, Any] | None, at_s: float) -> Message:
         self._state, self._state_said_s = state_payload(payload, at_s, at_s), at_s
-        self._say(STATE, encoded(self._state))
+        return self._message(STATE, encoded(self._state))
 
-    def _say(self, topic: Topic, payload: str | bytes, *, keep: bool = False) -> None:
-        self._outgoing.put(self._message(topic, payload, keep=keep))
+    def _say(self, topic: Topic, payload: str | bytes) -> None:
+        self._outgoing.put(self._message(topic, payload))
 
     def _message(self, topic: Topic, payload: str | bytes, *, keep: bool = False) -> Message:
         encoded_payload = payload.encode() if isinstance(payload, str) else payload
@@ -388,8 +387,7 @@ class MqttSink:
 
     def _announce(self) -> None:
         with self._lock:
-            for message in self._present():
-                self._outgoing.put(message)
+            self._outgoing.put(*self._present())
 
     def _wait_for_room(self) -> None:
         """A recording can wait; for a broker that never comes it must not, see `close`."""

@@ -7,13 +7,13 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.alternatives import contest
+from benchmarks.everyhop import EveryHop
 from benchmarks.groups import measure_all
 from benchmarks.measurement import OURS
 from benchmarks.recorded import analyze, write
 from benchmarks.recording import Recording
 from benchmarks.results import Results
 from benchmarks.stageruns import STAGE_RUNS, hear
-from monitor.model import EmotionModel, shipped_model
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def recording():
 
 def test_the_stages_see_what_the_whole_pipeline_sees(recording):
     """Each alone is a fair part only if it has the same work to do."""
-    model = EmotionModel.load(shipped_model())
+    model = EveryHop.shipped()
     heard = hear(recording.speech, model)
     assert len(heard.frames) == len(heard.votes) == len(recording.speech) // 480
     assert len(heard.windows) == sum(end <= 480 * len(heard.frames) for end in recording.window_ends)

@@ -36,6 +36,16 @@ def test_events_wait_for_the_broker_and_the_oldest_are_dropped_and_counted():
     assert outgoing.n_dropped == 15
 
 
+def test_messages_that_belong_together_wake_the_connection_once():
+    outgoing, woken = Outgoing(bound=2), []
+    outgoing.on_change(lambda: woken.append(outgoing.n_events))
+    outgoing.connected()
+    outgoing.put(event(1), now("state"), event(2), event(3))
+    assert woken == [2]
+    assert [message.topic for message in taken(outgoing)] == ["state", "event", "event"]
+    assert outgoing.n_dropped == 1
+
+
 def test_what_tells_of_the_present_is_not_kept_for_later():
     outgoing = Outgoing(bound=10)
     outgoing.put(now("state"))

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -201,6 +202,7 @@ def test_draws_begin_with_the_defaults_and_differ():
 
 def test_a_setting_without_its_own_windows_takes_the_models():
     assert GateSetting().window(OWN) == OWN
+    assert GateSetting(settled_hops=1).window(OWN) == replace(OWN, settled_hops=1)
     assert tomllib.loads(StreamSetting().to_toml())["vad"]["mode"] == 2
     assert "min_speech_s" not in StreamSetting().to_toml()
 

@@ -1,6 +1,7 @@
 """One hearing serves many decision rules: the real pipeline is the oracle."""
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ from fake_classifier import FeatureHash, talk
 from monitor.pipeline import GateRule, PipelineRules
 from monitor.pipeline.classifier import Answer
 from monitor.pipeline.smoother import DecisionRule
-from monitor.pipeline.windows import WindowRule
 from trainer.transcript import Remembering, redecided, transcribe
 
 GATE = GateRule(mode=0, floor_dbfs=-40.0, onset_ms=60, hangover_ms=300)
@@ -69,9 +69,10 @@ def test_no_window_is_classified_twice(samples):
 def test_another_voiced_time_is_asked_with_the_same_memory(samples):
     classifier = Flickering()
     remembering = Remembering(classifier)
-    first = transcribe(remembering, PipelineRules(gate=GATE), samples)
+    every_hop = replace(Flickering.window, settled_hops=1)
+    first = transcribe(remembering.with_window(every_hop), PipelineRules(gate=GATE), samples)
     n_windows = classifier.n_windows
-    patient = remembering.with_window(WindowRule(150, 25, min_speech_s=1.2, min_final_speech_s=0.1))
+    patient = remembering.with_window(replace(every_hop, min_speech_s=1.2))
     later = transcribe(patient, PipelineRules(gate=GATE), samples)
     assert later.events[0].decided_sample > first.events[0].decided_sample
     assert classifier.n_windows == n_windows
