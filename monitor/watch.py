@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.sources import Source
 
 STATUS_EVERY_S = 30.0
-_LOOK_EVERY_S = 2.3
+_LOOK_EVERY_S = 3.7
 """No multiple of the windows' hop: a status right before an event, time and again, would hold it up. Brokers that do as
 TCP does by default send a second message only when the first one was acknowledged, which may take 40 ms."""
 _SOON = 0.9

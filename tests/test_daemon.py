@@ -259,7 +259,7 @@ def test_a_look_that_nobody_asked_for_is_passed_over_until_it_is_due(monkeypatch
     now_s, looked_s = [1000.0], []
     monkeypatch.setattr(watch, "elapsed_s", lambda: now_s[0])
     daemon = daemon_of(Blocks([], live=True), Recording())
-    for _ in range(100):  # ten seconds
+    for _ in range(150):  # fifteen seconds
         before = daemon.status
         daemon.meanwhile()
         if daemon.status is not before:

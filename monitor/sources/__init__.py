@@ -22,7 +22,7 @@ ANALYSIS_BLOCK_S = 1.0
 """And where nobody waits for what is in them: read in a quarter of the time."""
 LIVE_BLOCK_S = 0.03
 """Shortest length of those of live audio: one VAD frame, since a window can wait for the rest of its last block."""
-LONGEST_BLOCK_S = 0.6
+LONGEST_BLOCK_S = 0.78
 """And of those that end with what is due next, see `Rhythm`: each block costs as much as its wake-ups do. A segment
 lasts longer before anything of it is due, else blocks are shorter; that somebody speaks is known so much later."""
 LONGEST_BLOCK_AHEAD_S = 0.51

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from monitor.demo import clip_path
 from monitor.errors import BadAudioError, NoInputError, UsageError
 from monitor.records import Rhythm
+from monitor.sources import LONGEST_BLOCK_S
 from monitor.sources.rawpcm import RawPcm
 
 RATE_HZ = 16_000
@@ -156,7 +157,7 @@ def test_a_live_pipe_is_read_once_a_block(pipe, monkeypatch):
     thread.join()
     # The first block is read piece by piece: its writer is not known to be live.
     assert n_blocks <= 6
-    assert len(lengths) <= 35 + 3 * n_blocks
+    assert len(lengths) <= LONGEST_BLOCK_S / 0.02 + 5 + 3 * n_blocks
 
 
 def test_a_late_reader_makes_the_writer_wait(pipe):
