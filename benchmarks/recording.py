@@ -35,7 +35,7 @@ BLOCK_S = LONGEST_BLOCK_S
 """Audio is given to a pipeline in blocks as long as the program's own."""
 _ROOM_DBFS = -70.0
 SENTENCES_S = (4.5, 4.0, 5.0)
-"""Sentences of talk, over and over: shorter than the two windows after which fewer are classified."""
+"""Sentences of talk, over and over: shorter than the two windows after which fewest are classified."""
 PAUSE_S = 0.7
 """After each: the gate closes, so that the next sentence starts anew, and the pause is no rest."""
 _MS_PER_S = 1000

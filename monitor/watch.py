@@ -25,7 +25,7 @@ _SOON = 0.9
 """Share of the time between two looks after which it is time again: a timer may be early."""
 _PINGS_PER_WATCHDOG = 4
 _FIRST_LOOK_S = 1.0
-_HANGING_LOOKS = 3
+_HANGING_LOOKS = 2
 _HANGING_S = 6.0
 """So many looks in a row, and so long: after a suspend or a SIGSTOP all threads seem to hang, until they come round."""
 
@@ -131,7 +131,7 @@ class Watch:
 
     def _is_news(self, status: StatusTaken, now_s: float) -> bool:
         said = self._said
-        if said is None or now_s - self._said_s >= STATUS_EVERY_S:
+        if said is None or now_s - self._said_s >= _SOON * STATUS_EVERY_S:
             return True
         return (said.state, said.reason, said.device) != (status.state, status.reason, status.device)
 

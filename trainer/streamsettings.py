@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -56,7 +56,7 @@ class GateSetting(msgspec.Struct, frozen=True):
     rule: GateRule = GateRule()
     min_speech_s: float | None = None
     min_final_speech_s: float | None = None
-    settled_hops: int | None = None
+    settled_hops: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
     def window(self, own: WindowRule) -> WindowRule:
         """The windows that are classified; `own` are the model's."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from benchmarks.many.scene import Load
 
 LATE_MS = 500.0
-"""One hop of the analysis windows: then the next one is due already."""
+"""The shortest step from one analysis window to the next."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,10 @@ LOADS: tuple[Load, ...] = ("usual", "speech")
 VARIANTS = 10
 """Of the usual stretch: as many as it has tenths."""
 QUIET_S = 1.5
-_HOP_SLOTS = 100
-"""Windows are due every half second from a stream's begin on: these are spread over it."""
+"""Before the first stretch and behind the last one."""
+SPREAD_S = 3.0
+"""The last microphone begins so much later than the first. Windows are due every half second, second or second and a
+half from a stream's begin on: they are spread evenly over the least time that all of these divide."""
 _GOLDEN = 0.618034
 """Its multiples lie evenly, however many there are."""
 _COMPOSE_S = 120.0
@@ -39,7 +41,8 @@ class Plan:
         """Begin and end of a load."""
         if load == "usual":
             return QUIET_S, QUIET_S + self.usual_s
-        begin_s = QUIET_S + self.usual_s + QUIET_S
+        # For none does it begin before the last one's usual stretch is over, and told.
+        begin_s = QUIET_S + self.usual_s + SPREAD_S + QUIET_S
         return begin_s, begin_s + self.speech_s
 
     def duration_s(self, loads: Sequence[Load]) -> float:
@@ -99,7 +102,7 @@ def variant_of(number: int) -> int:
 
 def begin_slots(number: int) -> int:
     """How much later than the first one microphone `number` was switched on, in units of `SLOT_S`."""
-    return round(number * _GOLDEN % 1 * _HOP_SLOTS)
+    return round(number * _GOLDEN % 1 * SPREAD_S / SLOT_S)
 
 
 def begin_s(number: int) -> float:

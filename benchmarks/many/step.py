@@ -20,7 +20,7 @@ from benchmarks.many.figures import LoadFigures, StepFigures
 from benchmarks.many.player import PIECE_SAMPLES, RATE_HZ
 from benchmarks.many.processes import monitors, started
 from benchmarks.many.resources import machine_times, memory_mb, percentile, spent_s, thread_times
-from benchmarks.many.scene import begin_s
+from benchmarks.many.scene import SPREAD_S, begin_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,8 +35,6 @@ _START_S = 60.0
 _START_EACH_S = 1.0
 SOON_S = 1.0
 """Between the order to play and its first sample."""
-_SPREAD_S = 0.5
-"""The last microphone begins so much later than the first."""
 _LAST_EVENTS_S = 5.0
 _PLAYER_S = 60.0
 _LOOK_S = 0.05
@@ -72,7 +70,7 @@ class _Watch:
     def _over(self, load: Load) -> tuple[_Times, _Times]:
         """The times at both ends of the stretch in which every microphone hears this load."""
         begin, end = self.scene.plan.stretch(load)
-        return self._times(begin + _SPREAD_S), self._times(end)
+        return self._times(begin + SPREAD_S), self._times(end)
 
     def _times(self, at_s: float) -> _Times:
         time.sleep(max(self.start_s + at_s - time.monotonic(), 0))

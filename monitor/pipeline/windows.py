@@ -127,7 +127,7 @@ class Windows:
 
     @property
     def hop_samples(self) -> int:
-        """Distance of the windows, until the speech fills one."""
+        """Distance of the windows, until the speech fills half of one."""
         return self._rule.hop_frames * self._spec.hop_samples
 
     @property

@@ -226,7 +226,8 @@ class MqttSink:
         discovery = self._discovery_topic(self._speech)
         if discovery and discovery != self._discovery_topic(speech):
             gone.append(discovery)
-        self._outgoing.put(*(Message(topic, b"", qos=1, retain=True, keep=True) for topic in gone))
+        if gone:
+            self._outgoing.put(*(Message(topic, b"", qos=1, retain=True, keep=True) for topic in gone))
 
     def _take_emotion(self, event: EmotionEvent, payload: Mapping[str, Any], at_s: float) -> None:
         told = self._message(EVENT, encoded(payload), keep=True)

@@ -24,7 +24,8 @@ LIVE_BLOCK_S = 0.03
 """Shortest length of those of live audio: one VAD frame, since a window can wait for the rest of its last block."""
 LONGEST_BLOCK_S = 0.78
 """And of those that end with what is due next, see `Rhythm`: each block costs as much as its wake-ups do. A segment
-lasts longer before anything of it is due, else blocks are shorter; that somebody speaks is known so much later."""
+lasts as long before anything of it is due, or longer, else blocks are shorter; that somebody speaks is known so much
+later."""
 LONGEST_BLOCK_AHEAD_S = 0.51
 """The same where the next block is begun before the last one is judged: two of them may pass until it is known that
 somebody speaks, and what a single short word was, which may be over by then, up to half as much later."""

@@ -55,7 +55,7 @@ def test_the_network_is_counted_for_the_windows_that_are_classified(rows):
     found = figures(rows, PERCENT)
     every = EveryHop.shipped()
     n_shipped, n_every = (limit.n_classified(model, RECORDING.speech) for model in (every.model, every))
-    # 12 s: one every half a second once a second of it is voiced, and less often in the second half.
+    # 12 s: one every half a second once a second of it is voiced, and less often from 1.5 s on.
     assert n_shipped < n_every <= 24
     shares = found["speech: network"][0] / found[f"speech, {EVERY_HOP}: network"][0]
     assert shares == pytest.approx(n_shipped / n_every)

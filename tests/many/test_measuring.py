@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +24,7 @@ from benchmarks.many.cores import Cores
 from benchmarks.many.player import PIECE_SAMPLES, SLOT_S, Order, Part, Player, order_of
 from benchmarks.many.processes import monitors, started
 from benchmarks.many.resources import memory_mb, percentile, spent_s, thread_times
-from benchmarks.many.scene import LOADS, VARIANTS, Decision, Plan, Scene, begin_s, variant_of
+from benchmarks.many.scene import LOADS, SPREAD_S, VARIANTS, Decision, Plan, Scene, begin_s, variant_of
 from benchmarks.many.step import matched, measure
 from benchmarks.many.streams import room
 from monitor.config import load_settings
@@ -50,7 +51,15 @@ def test_microphones_speak_one_after_the_other(scene):
     at_s = sorted(scene.expected(number, ["usual"])[0].at_sample / 16_000 for number in range(VARIANTS))
     assert [later - earlier for earlier, later in pairwise(at_s)] == pytest.approx([tenth] * 9, abs=0.5)
     assert sorted(variant_of(number) for number in range(VARIANTS)) == list(range(VARIANTS))
-    assert all(0 <= begin_s(number) <= 0.5 for number in range(100))
+
+
+@pytest.mark.parametrize("step_s", [0.5, 1.0, 1.5])
+def test_windows_are_not_all_due_at_once_however_far_apart_they_are(step_s):
+    n, parts = 160, 10
+    begins_s = [begin_s(number) for number in range(n)]
+    assert 0 <= min(begins_s) <= max(begins_s) <= SPREAD_S
+    due = Counter(int(begin % step_s / step_s * parts) for begin in begins_s)
+    assert min(due[part] for part in range(parts)) >= n / parts / 2
 
 
 def test_an_order_can_be_read_again():

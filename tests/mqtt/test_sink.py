@@ -132,6 +132,19 @@ def test_a_state_that_stays_is_said_again_each_minute_and_no_estimate_else_wakes
     assert spoken() == sorted(set(spoken()))
 
 
+def test_what_a_report_says_goes_out_in_one_go(broker, make_sink):
+    """An event and its state, a status and who speaks: the connection's thread wakes up once for both."""
+    witness = broker.watch()
+    sink = make_sink(broker.settings())
+    wait_until(lambda: witness.of(f"{BASE}/speech"))
+    woken, wake = [], sink._connection.wake
+    sink._outgoing.on_change(lambda: (woken.append(len(woken)), wake()))
+    for report in (report_of(1, "new"), status("speech"), report_of(1, "end")):
+        sink.write(report)
+    assert len(woken) == 3
+    wait_until(lambda: len(witness.of(f"{BASE}/event")) == 2 and len(witness.of(f"{BASE}/state")) == 3)
+
+
 def test_a_connection_begins_with_the_announcement_in_order(broker, make_sink):
     witness = broker.watch()
     sink = make_sink(broker.settings())

@@ -214,6 +214,13 @@ def test_the_last_window_stands_for_what_was_left_out_before_it():
     assert walk.windows.last(walk.now).hops == 3  # two quarters of a second and a part of the third
 
 
+@pytest.mark.parametrize(("seconds", "hops"), [(2.7, 1), (2.95, 2)])
+def test_the_last_window_stands_for_half_of_a_step_where_less_is_over(seconds, hops):
+    walk, found = settled(seconds)
+    assert rounded(found)[-1] == (2.5, 2)
+    assert walk.windows.last(walk.now).hops == hops
+
+
 def test_windows_that_hardly_overlap_are_never_left_out():
     _, found = settled(9, rule=WindowRule(window_frames=100, hop_frames=50, min_speech_s=0.3))
     assert {hops for _, hops in found} == {1}

@@ -12,6 +12,7 @@ from stream_corpora import make_stream_root
 
 from monitor.card import read_model_file
 from monitor.config import load_configuration
+from monitor.errors import ConfigError
 from monitor.pipeline.smoother import DecisionRule
 from monitor.pipeline.windows import WindowRule
 from trainer import tuning
@@ -187,6 +188,12 @@ def test_a_file_without_a_setting_is_refused(tmp_path, root, capsys):
     path.write_text('{"best": {"setting": {"gate": 3}}}')
     assert evaluate(root, tmp_path, "--tuned", str(path)) == 78
     assert "wanted a tune.json made by ser-train tune" in capsys.readouterr().err
+
+
+def test_windows_that_never_move_on_are_no_setting(tmp_path):
+    (tmp_path / "tune.json").write_text('{"best": {"setting": {"gate": {"settled_hops": 0}}}}')
+    with pytest.raises(ConfigError, match="settled_hops"):
+        read_setting(tmp_path / "tune.json")
 
 
 def test_draws_begin_with_the_defaults_and_differ():
