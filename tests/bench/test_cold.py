@@ -12,6 +12,7 @@ from benchmarks.timed_worker import READING
 from monitor.model import EmotionModel, shipped_model
 from monitor.pipeline import Pipeline
 from monitor.records import AudioBlock
+from monitor.sources import LONGEST_BLOCK_S
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_blocks_are_as_long_as_the_programs_and_none_is_left_out(model):
     assert heard[-1].end_sample == 4 * RATE_HZ
     lengths_s = [len(block.samples) / RATE_HZ for block in heard]
     assert lengths_s[0] == pytest.approx(0.03)
-    assert max(lengths_s) == lengths_s[2] == pytest.approx(0.6)
+    assert max(lengths_s) == lengths_s[2] == pytest.approx(LONGEST_BLOCK_S)
 
 
 @pytest.mark.parametrize("way", ["asleep in between", "awake in between"])
