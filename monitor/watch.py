@@ -131,6 +131,7 @@ class Watch:
 
     def _is_news(self, status: StatusTaken, now_s: float) -> bool:
         said = self._said
+        # At the look that comes nearest: the next one would be later by a whole step.
         if said is None or now_s - self._said_s >= _SOON * STATUS_EVERY_S:
             return True
         return (said.state, said.reason, said.device) != (status.state, status.reason, status.device)
