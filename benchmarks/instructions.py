@@ -5,8 +5,8 @@ of two lengths. The difference is what audio costs; the rest is the start. Instr
 rate.
 
 That is arithmetic and Python alone, in caches that stay warm: qemu counts nothing of the kernel's, and the pipe is
-never waited for, so that no wake-up is in it. A second estimate takes as many times more as docs/bench.json has for the
-program in real time than for its pipeline in a hot loop.
+never waited for, so that no wake-up is in it. A second estimate adds what docs/bench.json has for the program in real
+time beyond its pipeline, as so many times what the pipeline takes in silence.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def unbroken_speech() -> NDArray[np.int16]:
 def sentences(n_samples: int) -> NDArray[np.int16]:
     """Talk: the clip's speech in sentences, each with a pause of a quiet room behind it, int16 (n_samples,).
 
-    More to do than in speech without a pause: no window is left out, and each sentence has one more at its end.
+    More to do than in speech without a pause: fewer windows are left out, and each sentence has one more at its end.
     """
     lengths = cycle(round(seconds * RATE_HZ) for seconds in SENTENCES_S)
     said, heard = np.resize(unbroken_speech(), n_samples), quiet_room(n_samples)

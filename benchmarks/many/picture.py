@@ -53,7 +53,8 @@ def _draw_processor(axes: Any, steps: Sequence[StepFigures], n_cores: int) -> No
     _curves(axes, steps, lambda load: load.cpu_percent)
     axes.set_yscale("log")
     axes.axhline(100 * n_cores, color=FAINT, linewidth=0.8)
-    axes.annotate("all cores", (1, 100 * n_cores), xytext=(0, 3), textcoords="offset points", color=FAINT, fontsize=8)
+    limit = "the core" if n_cores == 1 else "all cores"
+    axes.annotate(limit, (1, 100 * n_cores), xytext=(0, 3), textcoords="offset points", color=FAINT, fontsize=8)
     axes.set_ylabel("processor, % of one core")
     _label_decades(axes)
     ruled(axes)
