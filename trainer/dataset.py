@@ -87,9 +87,13 @@ class Batches:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Stage `maps`; twins get the same masks and partners, from the same random numbers."""
         rng = np.random.default_rng([self._recipe.seed, number, _MAPS])
+        n_speech = len(maps) - self._n_non_speech
+        # Speech over rain is speech all the same, so no window without any is mixed into one.
+        parts = [(maps[:n_speech], targets[:n_speech]), (maps[n_speech:], targets[n_speech:])]
         for augmentation in self._maps_chain:
-            maps, targets = augmentation(maps, targets, rng)
-        return maps.astype(np.float32, copy=False), targets
+            parts = [augmentation(*part, rng) if len(part[0]) else part for part in parts]
+        of_all, wanted = (np.concatenate(both) for both in zip(*parts, strict=True))
+        return of_all.astype(np.float32, copy=False), wanted
 
     def _windows(self, draw: int) -> list[_Half]:
         """The windows of one draw, and their twins', behind the front-end; the last draw is kept for its next use."""

@@ -115,7 +115,8 @@ def train_on(
     seed = recipe.seed if copies_seed is None else copies_seed
     copied = recipe.replaced(seed=seed)
     copies = cached_copies(material.splits.train, copied, root, cache)
-    others = cached_copies(non_speech_clips(root), copied, root, cache) if recipe.non_speech else None
+    unspoken = recipe.non_speech and non_speech_clips(recipe.non_speech, root, cache)
+    others = cached_copies(unspoken, copied, root, cache) if unspoken else None
     if temperature is None and not material.splits.validation:
         temperature = _no_temperature
     lent = heard(material.splits.validation, recipe, "validation") if temperature is None else temperature

@@ -13,6 +13,7 @@ import numpy as np
 from monitor.errors import NoInputError
 from monitor.pipeline import GateRule
 from trainer.corpora import Utterance
+from trainer.music import written_pieces
 from trainer.noises import sounds
 from trainer.recipe import NON_SPEECH
 
@@ -22,25 +23,30 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from trainer.recipe import NonSpeechTable
+
 MIN_SPEECH = GateRule().min_speech_posterior
 """What the daemon passes over unless it is told otherwise."""
+_MUSIC = "music"
 _TINY = 1e-9
 
 
-def non_speech_clips(root: Path) -> list[Utterance]:
-    """The recordings below the data directory `root` that may be trained with, as clips that nobody speaks.
+def non_speech_clips(table: NonSpeechTable, root: Path, cache: Path) -> list[Utterance]:
+    """What may be trained with, as clips that nobody speaks: the recordings below `root`, and computed music.
+
+    Args:
+        table: of a recipe; says how many pieces of music.
+        root: data directory.
+        cache: where pieces are kept.
 
     Raises:
-        NoInputError: there are none.
+        NoInputError: there are no recordings.
     """
-    found = [
-        Utterance(NON_SPEECH, sound.path, sound.kind, "", NON_SPEECH, "", "")
-        for sound in sounds(root)
-        if not sound.held_out
-    ]
-    if not found:
+    recorded = [(sound.path, sound.kind) for sound in sounds(root) if not sound.held_out]
+    if not recorded:
         raise NoInputError(f"{root}: no recordings without speech; wanted ESC-10 or SpeechCommandsNoise there")
-    return found
+    computed = [(path, _MUSIC) for path in written_pieces(table.pieces, cache)]
+    return [Utterance(NON_SPEECH, path, kind, "", NON_SPEECH, "", "") for path, kind in recorded + computed]
 
 
 def heard_as_speech(

@@ -66,10 +66,12 @@ class NonSpeechTable(Table, frozen=True, kw_only=True):
     Attributes:
         share: of the windows of a batch.
         copies: cached versions of a recording, as in `CorpusUse`.
+        pieces: of computed music beside the recordings; see `trainer.music`.
     """
 
     share: Annotated[float, Meta(gt=0, lt=1)] = 0.1
     copies: Count = 4
+    pieces: Annotated[int, Meta(ge=0)] = 0
 
 
 class TasksTable(Table, frozen=True, kw_only=True):

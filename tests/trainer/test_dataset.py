@@ -24,7 +24,8 @@ def session_cache(tmp_path_factory):
 def make_batches(recipe, root, folder):
     train = gather(recipe, root).splits.train
     copies = cached_copies(train, recipe, root, folder)
-    others = cached_copies(non_speech_clips(root), recipe, root, folder) if recipe.non_speech else None
+    unspoken = recipe.non_speech and non_speech_clips(recipe.non_speech, root, folder)
+    others = cached_copies(unspoken, recipe, root, folder) if unspoken else None
     scheme = label_scheme(recipe.labels)
     return Batches(copies, train, scheme, recipe, front_end=lambda energies: energies / 10, non_speech=others)
 
@@ -51,12 +52,22 @@ def test_recordings_without_speech_fill_their_share_of_a_batch(tiny, corpora_roo
     maps, targets = batches.batch(4)
     assert targets.shape == (16, 8)  # seven labels and no speech
     np.testing.assert_array_equal(targets[:, 7], np.tile([0, 0, 0, 0, 0, 0, 1, 1], 2))
-    others = cached_copies(non_speech_clips(corpora_root), plain, corpora_root, session_cache)
+    clips = non_speech_clips(plain.non_speech, corpora_root, session_cache)
+    others = cached_copies(clips, plain, corpora_root, session_cache)
     # The loudest frame of each window is one of the recordings': here they are told apart by their numbers alone.
     recorded = {round(float(frame.sum()), 1) for frame in others.energies.astype(np.float32) / 10}
     assert all(len(recorded & {round(float(frame.sum()), 1) for frame in window}) > 10 for window in maps[[6, 7]])
     speechless = make_batches(plain.replaced(non_speech=None), corpora_root, session_cache)
     assert speechless.batch(4)[1].shape == (16, 7)
+
+
+def test_speech_and_what_is_none_are_not_mixed(tiny, corpora_root, session_cache):
+    mixup = {"name": "mixup", "probability": 1.0, "concentration": 1.0}
+    mixed = tiny.replaced(augment=msgspec.structs.replace(tiny.augment, maps=(mixup,)))
+    _, targets = make_batches(mixed, corpora_root, session_cache).batch(4)
+    np.testing.assert_array_equal(targets[:, 7], np.tile([0, 0, 0, 0, 0, 0, 1, 1], 2))
+    # Speech is mixed with speech.
+    assert ((targets[:, :7] > 0) & (targets[:, :7] < 1)).any()
 
 
 def test_two_draws_share_windows_but_not_masks(tiny, corpora_root, session_cache):
