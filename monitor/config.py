@@ -155,7 +155,7 @@ class VadSettings(Table, frozen=True):
     """Frames that are not so much louder than the background are never speech; 0 does not ask."""
     min_speech_posterior: Probability = 0.97
     """What the model finds less likely to be speech than this makes no event; for models that can tell."""
-    activity_hangover_ms: Milliseconds = 700
+    activity_hangover_ms: Milliseconds = 600
     """A segment ends when the model sees no speech for so long though the gate is open; 0 waits for the gate."""
 
 

@@ -46,7 +46,7 @@ class GateRule:
     """What is less louder than the background is no speech; 0 does not ask."""
     min_speech_posterior: float = 0.97
     """A window that the model finds less likely to hold speech is passed over, as if it had not been due."""
-    activity_hangover_ms: int = 700
+    activity_hangover_ms: int = 600
     """A segment ends when the model has seen no speech for so long, though the gate is open; 0 does not ask."""
 
 
@@ -263,24 +263,41 @@ class Pipeline:
         answer = self._classifier.answer(window.values)
         speech = float(answer.posteriors.sum())
         is_speech = speech >= self._rules.gate.min_speech_posterior and speech > 0
-        change = None
+        changes: list[SpeechStarted | SpeechEnded] = []
         if follow:
             voiced_end = self._gate.voiced.end_sample
-            change = self._activity.heard(answer.activity, window.end_sample, voiced_end, is_speech=is_speech)
+            changes = self._activity.heard(answer.activity, window.end_sample, voiced_end, is_speech=is_speech)
             if is_speech and self._activity.goes_on:
                 self._windows.settle(self._now)
-        if isinstance(change, SpeechStarted):
-            # This window still holds what was said before: the next one that has enough of the new speech is asked.
-            self._windows.start(change.at_sample, self._now)
-            self._gate.voiced.begin(change.at_sample)
-            return self._begin_segment(change)
-        # A word that was over before its first window was due is heard once; a bark that nobody saw speech in, never.
-        late = isinstance(change, SpeechEnded) and self._segments.is_unheard and self._activity.was_seen
-        heard = is_speech and (self._activity.is_speaking or late)
-        events = self._estimate(window, answer.posteriors / speech) if heard else []
-        return events + self._end_segment(change) if isinstance(change, SpeechEnded) else events
+        posteriors = answer.posteriors / speech if is_speech else None
+        if not changes:
+            return self._estimate(window, posteriors) if self._activity.is_speaking else []
+        events: list[PipelineEvent] = []
+        for change in changes:
+            if isinstance(change, SpeechEnded):
+                late = self._estimate(window, posteriors) if self._is_late_word(change) else []
+                events += late + self._end_segment(change)
+            else:
+                # This window still holds what was said before: the next one with enough of the new speech is asked.
+                self._windows.start(change.at_sample, self._now)
+                self._gate.voiced.begin(change.at_sample)
+                events += self._begin_segment(change)
+        return events
 
-    def _estimate(self, window: AnalysisWindow, posteriors: NDArray[np.float64]) -> list[PipelineEvent]:
+    def _is_late_word(self, ended: SpeechEnded) -> bool:
+        """Whether a word was over before its first window was due, and is to be heard once.
+
+        A bark that nobody saw speech in never is, nor what is too short for the last window of a segment.
+        """
+        if not (self._segments.is_unheard and self._activity.was_seen):
+            return False
+        least = self._classifier.window.min_final_speech_s * self._spec.rate_hz
+        return self._gate.voiced.until(ended.at_sample).n_samples >= least
+
+    def _estimate(self, window: AnalysisWindow, posteriors: NDArray[np.float64] | None) -> list[PipelineEvent]:
+        """Take a window's posteriors; None where the window is no speech."""
+        if posteriors is None:
+            return []
         smoothed, label, confidence = self._smoother.update(posteriors, window.end_sample / self._spec.rate_hz)
         start, end = self._origin + window.start_sample, self._origin + window.end_sample
         estimate = Estimate(start, end, posteriors, smoothed, label, confidence, window.speech_ratio, window.hops)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from monitor.records import SpeechEnded, SpeechStarted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -32,7 +34,8 @@ class SpeechActivity:
         self._hangover_samples = hangover_samples
         self.is_speaking = False
         self.was_seen = False
-        """Whether any of the speech under way, or of the last, was seen by the model too."""
+        """Whether any of the speech that ended last was seen by the model too."""
+        self._is_seen = False
         self._spoken_end = 0
         self._window_end = 0
         self._step = 0.0
@@ -44,7 +47,7 @@ class SpeechActivity:
 
     def open(self, at_sample: int) -> None:
         """The gate opened, with speech from `at_sample` on."""
-        self.is_speaking, self.was_seen = True, False
+        self.is_speaking, self._is_seen = True, False
         self._spoken_end = at_sample
 
     def close(self) -> None:
@@ -53,7 +56,7 @@ class SpeechActivity:
 
     def heard(
         self, activity: NDArray[np.float64], window_end: int, voiced_end: int, *, is_speech: bool
-    ) -> SpeechStarted | SpeechEnded | None:
+    ) -> list[SpeechStarted | SpeechEnded]:
         """Take what a model says of the window that ends at sample `window_end`.
 
         Args:
@@ -63,25 +66,37 @@ class SpeechActivity:
             is_speech: whether the window as a whole is speech; where not, none of it begins here.
 
         Returns:
-            What changed; the voiced samples of `SpeechEnded` are left at 0.
+            What changed, in order: nothing, an end, a beginning, or the end of one speech and the beginning of the
+            next, where both lie in one window. The voiced samples of `SpeechEnded` are left at 0.
         """
         if not self._hangover_samples or not len(activity):
-            return None
+            return []
         step = self._window_samples / len(activity)
         self._window_end, self._step = window_end, step
         start = window_end - self._window_samples
         spoken = [start + step * i for i, likely in enumerate(activity.tolist()) if likely >= _LIKELY]
+        changes: list[SpeechStarted | SpeechEnded] = []
         if self.is_speaking:
-            if spoken and spoken[-1] + step > self._spoken_end:
-                self._spoken_end, self.was_seen = int(spoken[-1] + step), True
-            if window_end - self._spoken_end < self._hangover_samples:
-                return None
-            self.is_speaking = False
-            return SpeechEnded(self._spoken_end, 0)
+            self._follow(spoken)
+            next_start = next((at for at in spoken if at >= self._spoken_end), window_end)
+            if next_start - self._spoken_end < self._hangover_samples:
+                return []
+            self.is_speaking, self.was_seen = False, self._is_seen
+            changes.append(SpeechEnded(self._spoken_end, 0))
         # The step in which speech ended is seen a little differently in each window: it begins no other speech.
         fresh = [at for at in spoken if self._spoken_end + step <= at < voiced_end]
-        if not is_speech or not fresh:
-            return None
-        self.is_speaking = self.was_seen = True
-        self._spoken_end = int(fresh[-1] + step)
-        return SpeechStarted(int(fresh[0]))
+        if is_speech and fresh:
+            self.open(int(fresh[0]))
+            self._follow(fresh)
+            changes.append(SpeechStarted(int(fresh[0])))
+        return changes
+
+    def _follow(self, spoken: Sequence[float]) -> None:
+        """Speech goes on with each step, from the samples `spoken` on, until none follows for the hangover."""
+        for at in spoken:
+            if at + self._step <= self._spoken_end:
+                continue
+            # The gate knows better than the first step where speech begins.
+            if self._is_seen and at - self._spoken_end >= self._hangover_samples:
+                return
+            self._spoken_end, self._is_seen = int(at + self._step), True

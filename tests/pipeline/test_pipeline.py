@@ -345,9 +345,9 @@ BARKS = (np.random.default_rng(8).standard_normal(4 * 16000) * 450).astype(np.in
 """The gate takes it for speech."""
 
 
-def among_barks(hangover_ms=700, classifier=Seeing, first_s=2):
-    """Two sentences, the second of two seconds, four seconds of barking between them."""
-    samples = np.concatenate([talk(-1, first_s), BARKS, talk(2, -1, seed=4)])
+def among_barks(hangover_ms=700, classifier=Seeing, first_s=2.0, barks_s=4.0):
+    """Two sentences, the second of two seconds, seconds of barking between them."""
+    samples = np.concatenate([talk(-1, first_s), BARKS[: round(barks_s * 16000)], talk(2, -1, seed=4)])
     rules = replace(QUICK, gate=replace(QUICK.gate, activity_hangover_ms=hangover_ms))
     pipeline = Pipeline(classifier(), rules, LoudIsSpeech)
     return hear(pipeline, samples) + pipeline.flush()
@@ -369,6 +369,31 @@ def test_a_segment_ends_where_nobody_speaks_though_the_gate_is_open():
         assert life[0].speech_samples > 0.3 * 16000  # `new` comes once enough of its own speech was voiced
     ends = [e.end_sample / 16000 for e in events if isinstance(e, Estimate)]
     assert not [end for end in ends if 3.8 < end < 7.3]
+
+
+@pytest.mark.parametrize("barks_s", [0.8, 0.9, 1.0, 1.1])
+@pytest.mark.parametrize("first_s", [1.7, 3.1, 3.2, 3.3, 3.4, 3.5])
+def test_a_pause_that_is_over_before_the_next_window_parts_two_segments(first_s, barks_s):
+    """In long speech windows lie so far apart that the next sentence may have begun when a pause is seen."""
+    events = among_barks(hangover_ms=600, first_s=first_s, barks_s=barks_s)
+    lives = by_segment(emotion_events(events))
+    assert [[life[0].type, life[-1].type] for life in lives] == [["new", "end"]] * 2
+    first, second = (life[-1] for life in lives)
+    assert first.end_sample / 16000 == pytest.approx(1 + first_s, abs=0.11)
+    assert second.start_sample / 16000 == pytest.approx(1 + first_s + barks_s, abs=0.11)
+    assert first.speech_samples / 16000 == pytest.approx(first_s, abs=0.11)
+    assert second.speech_samples / 16000 == pytest.approx(2, abs=0.11)
+    # No window that holds both sentences says what the second one sounds like.
+    (new,) = [event for event in lives[1] if event.type == "new"]
+    assert new.decided_sample > second.start_sample + 0.3 * 16000
+    spoken = [type(event) for event in events if isinstance(event, SpeechStarted | SpeechEnded)]
+    assert spoken == [SpeechStarted, SpeechEnded] * 2
+
+
+def test_what_is_too_short_for_a_last_window_is_no_late_word():
+    slow = type("Slow", (Seeing,), {"window": replace(FeatureHash.window, min_speech_s=1.3, min_final_speech_s=0.6)})
+    (only,) = by_segment(emotion_events(among_barks(classifier=slow, first_s=0.4)))
+    assert only[-1].start_sample / 16000 == pytest.approx(5.4, abs=0.11)
 
 
 def test_a_word_that_is_over_before_its_first_window_is_heard_once():
