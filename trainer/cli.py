@@ -110,6 +110,9 @@ def _parser() -> argparse.ArgumentParser:
         _false_alarms,
     )
     false_alarms.add_argument("model", type=Path, help="a .tflite made by ser-train export")
+    false_alarms.add_argument(
+        "--sounds", type=Path, metavar="DIR", help="play the recordings in DIR, in which nobody speaks, and no others"
+    )
     export = _verb(verbs, "export", "make the model file of a run, in the form that runs best, and judge it", _export)
     export.add_argument("run", type=Path, help="folder of a finished run, e.g. runs/emotion")
     export.add_argument(
@@ -266,9 +269,11 @@ def _tune(options: argparse.Namespace) -> int:
 
 
 def _false_alarms(options: argparse.Namespace) -> int:
-    from trainer.falsealarms import count_false_alarms  # noqa: PLC0415
+    from trainer.falsealarms import count_false_alarms, count_own_false_alarms  # noqa: PLC0415
 
-    out = options.out or Path("runs") / f"false-alarms-{options.model.stem}"
+    out = _folder(options, f"false-alarms-{options.model.stem}" + ("-own" if options.sounds else ""))
+    if options.sounds:
+        return count_own_false_alarms(options.model, options.sounds, out)
     return count_false_alarms(options.model, _data(options), out)
 
 

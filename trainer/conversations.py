@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from trainer.corpora import Utterance
     from trainer.labels import LabelScheme
-    from trainer.noises import Part, Sound
+    from trainer.noises import Part
 
 N_TURNS = 20
 """Clips in a conversation: two minutes or so."""
@@ -203,13 +203,13 @@ def scene_of(conversation: Conversation, condition: Condition, stage: Stage) -> 
     return Scene(to_int16(FULL_SCALE * (gain * speech + _self_noise(len(speech), rng))), spoken)
 
 
-def noise_scene(recordings: Sequence[Sound], rate_hz: int) -> Scene:
+def noise_scene(recordings: Sequence[Path], rate_hz: int) -> Scene:
     """Noise alone: the recordings one after the other, as loud as they are.
 
     Raises:
         BadAudioError: one cannot be decoded.
     """
-    samples = np.concatenate([read_clip(sound.path, rate_hz) for sound in recordings]).astype(np.float64)
+    samples = np.concatenate([read_clip(recording, rate_hz) for recording in recordings]).astype(np.float64)
     rng = np.random.default_rng(len(samples))
     return Scene(to_int16(samples + FULL_SCALE * _self_noise(len(samples), rng)), ())
 

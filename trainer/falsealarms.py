@@ -1,7 +1,7 @@
 """`ser-train false-alarms`: how often sounds that hold no voice make an event, by the gate alone and by the model too.
 
 Every recording without a voice below the data directory is played, those included that a model was trained with, and
-ten minutes of each artificial sound.
+ten minutes of each artificial sound; or recordings of one's own.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from monitor.card import read_model_file
+from monitor.errors import NoInputError
 from monitor.model import EmotionModel
 from monitor.pipeline import GateRule
 from trainer.artificial import KINDS, artificial
 from trainer.conversations import Scene, noise_scene
+from trainer.corpora import audio_files
 from trainer.noises import sounds
 from trainer.runs import git_revision, versions, write_json
 from trainer.streamfigures import intense_labels, judge, noise_figures, total
@@ -23,9 +25,9 @@ from trainer.transcript import Remembering, transcribe
 from trainer.workers import mapped
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from trainer.noises import Sound
     from trainer.streamfigures import Tally
 
 RESULT = "false-alarms.json"
@@ -41,7 +43,7 @@ class _Noise:
     """One kind of sound."""
 
     kind: str
-    recordings: tuple[Sound, ...] = ()
+    recordings: tuple[Path, ...] = ()
     """None of an artificial one."""
 
     def scene(self, rate_hz: int) -> Scene:
@@ -62,14 +64,38 @@ def count_false_alarms(path: Path, root: Path, out: Path) -> int:
         ModelError: the model is refused.
         BadAudioError: a recording cannot be decoded.
     """
-    recorded: dict[str, list[Sound]] = {}
+    recorded: dict[str, list[Path]] = {}
     for sound in sounds(root):
-        recorded.setdefault(sound.kind, []).append(sound)
+        recorded.setdefault(sound.kind, []).append(sound.path)
     noises = [_Noise(kind, tuple(found)) for kind, found in sorted(recorded.items())]
     noises += [_Noise(kind) for kind in KINDS]
+    return _count(path, noises, out, "")
+
+
+def count_own_false_alarms(path: Path, folder: Path, out: Path) -> int:
+    """The same for recordings of one's own, in which nobody is to speak: each is a kind of its own.
+
+    Args:
+        path: of the model file.
+        folder: of the recordings, of any type that soundfile reads; folders in it are looked through too.
+        out: made where it is missing.
+
+    Raises:
+        NoInputError: there is no recording in the folder.
+        ModelError: the model is refused.
+        BadAudioError: a recording cannot be decoded.
+    """
+    found = sorted(audio_files(folder))
+    if not found:
+        raise NoInputError(f"{folder}: no recordings; wanted a folder of audio files in which nobody speaks")
+    noises = [_Noise(recording.relative_to(folder).as_posix(), (recording,)) for recording in found]
+    return _count(path, noises, out, " --sounds DIR")
+
+
+def _count(path: Path, noises: Sequence[_Noise], out: Path, words: str) -> int:
     heard = list(mapped(_hear, noises, "false alarms", setup=_open_worker, setup_args=(path,)))
     of = {noise.kind: tallies for noise, tallies in zip(noises, heard, strict=True)}
-    result = _result(path, of)
+    result = _result(path, of, words)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RESULT, result)
     print(false_alarms_table(result))
@@ -91,10 +117,10 @@ def false_alarms_table(result: dict[str, Any]) -> str:
     return table(head, rows)
 
 
-def _result(path: Path, of: dict[str, dict[str, Tally]]) -> dict[str, Any]:
+def _result(path: Path, of: dict[str, dict[str, Tally]], words: str) -> dict[str, Any]:
     return {
         "identity": read_model_file(path).identity,
-        "command": f"ser-train false-alarms {path.name}",
+        "command": f"ser-train false-alarms {path.name}{words}",
         "revision": git_revision(),
         "versions": versions(),
         "kinds": {kind: {name: noise_figures(tally) for name, tally in one.items()} for kind, one in of.items()},

@@ -47,7 +47,7 @@ class StreamTask:
             BadAudioError: a recording cannot be decoded.
         """
         if self.conversation is None:
-            yield self.name, noise_scene(self.sounds, stage.rate_hz)
+            yield self.name, noise_scene([sound.path for sound in self.sounds], stage.rate_hz)
             return
         conditions = stage.conditions() if self.group == "speech" else CONDITIONS[:1]
         for condition in conditions:

@@ -107,7 +107,7 @@ def test_without_recordings_there_is_no_noise(tmp_path):
 
 def test_noise_alone_has_no_speech_and_its_own_level(root):
     recordings = [sound for sound in sounds(root) if sound.held_out and sound.path.stem != "5-1-A"]
-    scene = noise_scene(recordings, RATE_HZ)
+    scene = noise_scene([recording.path for recording in recordings], RATE_HZ)
     assert scene.spoken == ()
     assert len(scene.samples) == 2 * 2 * RATE_HZ
     assert (scene.samples / 32768).std() == pytest.approx(0.05, rel=0.05)

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import soundfile
 
 from monitor.model import EmotionModel, shipped_model
 from monitor.pipeline import Pipeline
@@ -69,3 +70,25 @@ def test_the_verb_counts_each_kind(corpora_root, tmp_path, monkeypatch, capsys):
     # Without the model's doubts the gate lets noise through: the count is one of events, not of nothing.
     assert result["all"]["gate alone"]["false_segments"] > result["all"]["as it is"]["false_segments"]
     assert "| white noise " in capsys.readouterr().out
+
+
+def test_recordings_of_ones_own_are_played_alone_and_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("trainer.workers.MAX_WORKERS", 1)
+    sounds = tmp_path / "sounds"
+    (sounds / "kitchen").mkdir(parents=True)
+    soundfile.write(sounds / "kitchen" / "kettle.flac", artificial("white noise", 12.0, 44_100), 44_100)
+    soundfile.write(sounds / "radio.wav", artificial("tunes", 12.0, RATE_HZ), RATE_HZ)
+    words = [str(shipped_model()), "--sounds", str(sounds), "--out", str(tmp_path / "out")]
+    assert main(["false-alarms", *words]) == 0
+    result = json.loads((tmp_path / "out" / "false-alarms.json").read_text())
+    assert list(result["kinds"]) == ["kitchen/kettle.flac", "radio.wav"]
+    assert result["all"]["as it is"]["hours"] == pytest.approx(24 / 3600)
+    assert result["all"]["as it is"]["false_segments"] == 0
+    assert result["command"].endswith(" --sounds DIR")
+    assert "| kitchen/kettle.flac " in capsys.readouterr().out
+
+
+def test_a_folder_without_recordings_is_an_error(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("no sound")
+    assert main(["false-alarms", str(shipped_model()), "--sounds", str(tmp_path)]) == 66
+    assert "wanted a folder of audio files in which nobody speaks" in capsys.readouterr().err
