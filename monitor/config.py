@@ -156,7 +156,8 @@ class VadSettings(Table, frozen=True):
     min_speech_posterior: Probability = 0.97
     """What the model finds less likely to be speech than this makes no event; for models that can tell."""
     activity_hangover_ms: Milliseconds = 600
-    """A segment ends when the model sees no speech for so long though the gate is open; 0 waits for the gate."""
+    """A segment ends when the model sees no speech for so long, or for `hangover_ms` where that is longer, though the
+    gate is open; it looks in fifths of a second; 0 waits for the gate."""
 
 
 class ModelSettings(Table, frozen=True):

@@ -15,7 +15,7 @@ class FeatureHash:
     window = WindowRule(window_frames=150, hop_frames=25, min_speech_s=0.3, min_final_speech_s=0.1)
 
     def __init__(self):
-        self._projection = np.random.default_rng(5).standard_normal((150, 40, 3)) * 0.01
+        self._projection = np.random.default_rng(5).standard_normal((self.window.window_frames, 40, 3)) * 0.01
         self.n_windows = 0
 
     def answer(self, values):

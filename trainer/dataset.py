@@ -87,8 +87,8 @@ class Batches:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Stage `maps`; twins get the same masks and partners, from the same random numbers."""
         rng = np.random.default_rng([self._recipe.seed, number, _MAPS])
-        n_speech = len(maps) - self._n_non_speech
-        # Speech over rain is speech all the same, so no window without any is mixed into one.
+        n_speech = len(maps) - (self._n_non_speech if self._non_speech is not None else 0)
+        # Speech over rain is speech all the same: no target is part speech and part none.
         parts = [(maps[:n_speech], targets[:n_speech]), (maps[n_speech:], targets[n_speech:])]
         for augmentation in self._maps_chain:
             parts = [augmentation(*part, rng) if len(part[0]) else part for part in parts]

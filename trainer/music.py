@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 PIECE_S = 10.0
 RATE_HZ = 16_000
-_VERSION = 1
-"""Raise it when the code below computes other samples: pieces are kept on disk."""
+_NAME = "music"
+"""Change it when the code below computes other samples: pieces, and what is made of them, are kept on disk by name."""
 _SEED = 0x4D757369
 _PEAK = 0.5
 _SCALES = (
@@ -62,8 +62,8 @@ def piece(number: int) -> NDArray[np.float64]:
 
 def written_pieces(n: int, folder: Path) -> list[Path]:
     """The first `n` pieces as files below `folder`, written where they are missing."""
-    place = folder / f"music-{_VERSION}"
-    paths = [place / f"music-{number:03d}.wav" for number in range(n)]
+    place = folder / _NAME
+    paths = [place / f"{_NAME}-{number:03d}.wav" for number in range(n)]
     for number, path in enumerate(paths):
         if not path.exists():
             place.mkdir(parents=True, exist_ok=True)

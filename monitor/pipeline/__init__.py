@@ -49,6 +49,11 @@ class GateRule:
     activity_hangover_ms: int = 600
     """A segment ends when the model has seen no speech for so long, though the gate is open; 0 does not ask."""
 
+    @property
+    def parting_ms(self) -> int:
+        """What parts two segments while the gate is open: a longer hangover of the gate is one of the model's too."""
+        return self.activity_hangover_ms and max(self.activity_hangover_ms, self.hangover_ms)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineRules:
@@ -84,7 +89,7 @@ class Pipeline:
         self._make_detector = detector or (lambda: WebrtcDetector(mode, rate_hz))
         self._frame_samples = self._spec.rate_hz * VAD_FRAME_MS // _MS_PER_S
         self._windows = Windows(self._spec, classifier.window)
-        hangover_samples = self._rules.gate.activity_hangover_ms * self._spec.rate_hz // _MS_PER_S
+        hangover_samples = self._rules.gate.parting_ms * self._spec.rate_hz // _MS_PER_S
         self._activity = SpeechActivity(self._windows.n_samples, hangover_samples)
         self._smoother = Smoother(classifier.labels, self._rules.decision)
         self._segments = Segments(
@@ -275,8 +280,9 @@ class Pipeline:
         events: list[PipelineEvent] = []
         for change in changes:
             if isinstance(change, SpeechEnded):
-                late = self._estimate(window, posteriors) if self._is_late_word(change) else []
-                events += late + self._end_segment(change)
+                is_late = self._is_late_word(change)
+                events += self._estimate(window, posteriors, change.at_sample) if is_late else []
+                events += self._end_segment(change)
             else:
                 # This window still holds what was said before: the next one with enough of the new speech is asked.
                 self._windows.start(change.at_sample, self._now)
@@ -294,14 +300,16 @@ class Pipeline:
         least = self._classifier.window.min_final_speech_s * self._spec.rate_hz
         return self._gate.voiced.until(ended.at_sample).n_samples >= least
 
-    def _estimate(self, window: AnalysisWindow, posteriors: NDArray[np.float64] | None) -> list[PipelineEvent]:
-        """Take a window's posteriors; None where the window is no speech."""
+    def _estimate(
+        self, window: AnalysisWindow, posteriors: NDArray[np.float64] | None, until: int | None = None
+    ) -> list[PipelineEvent]:
+        """Take a window's posteriors; None where the window is no speech. The segment goes to sample `until`, or on."""
         if posteriors is None:
             return []
         smoothed, label, confidence = self._smoother.update(posteriors, window.end_sample / self._spec.rate_hz)
         start, end = self._origin + window.start_sample, self._origin + window.end_sample
         estimate = Estimate(start, end, posteriors, smoothed, label, confidence, window.speech_ratio, window.hops)
-        voiced = self._gate.voiced.until(self._now)
+        voiced = self._gate.voiced.until(self._now if until is None else until)
         voiced = replace(voiced, end_sample=self._origin + voiced.end_sample)
         event = self._segments.estimated(estimate, self._origin + self._now, voiced)
         return [estimate] if event is None else [estimate, event]

@@ -14,7 +14,7 @@ class Voiced:
     mean_square: float
     """0-1, relative to full scale."""
     end_sample: int
-    """End of the last voiced frame."""
+    """End of the last voiced frame, or where it was counted up to."""
 
 
 class VoicedCount:
@@ -54,4 +54,4 @@ class VoicedCount:
             n_samples -= end - start
             square_sum -= mean_square * (end - start)
         mean = max(square_sum, 0.0) / n_samples if n_samples > 0 else 0.0
-        return Voiced(max(n_samples, 0), mean, self.end_sample)
+        return Voiced(max(n_samples, 0), mean, min(self.end_sample, at_sample))

@@ -85,6 +85,8 @@ class Windows:
         self.next_due = (now // self.hop_samples + 1) * self.hop_samples
         self._speech_start = at_sample
         self._hops = 1
+        # A window that ended later told of the speech before: of this one none has been heard yet.
+        self._last_end = min(self._last_end, at_sample)
         self._forget_votes(at_sample)
 
     def due(self, end: int) -> AnalysisWindow | None:

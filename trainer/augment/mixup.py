@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 class Mixup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Convex mix with another window of the batch; the share of the window itself is never below one half.
+    """Convex mix with another window of those it is given: a batch's speech, or what is none in it.
+
+    The share of the window itself is never below one half.
 
     Attributes:
         probability: of being applied, for each window.
