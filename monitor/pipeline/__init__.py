@@ -116,6 +116,7 @@ class Pipeline:
         self._gate = self._make_gate()
         self._windows.reset()
         self._smoother.reset()
+        self._heard_end = 0
         self._levels: list[Level] = []
 
     @property
@@ -249,6 +250,7 @@ class Pipeline:
         at_sample = self._origin + started.at_sample
         self._smoother.reset()
         self._segments.start(at_sample)
+        self._heard_end = 0
         return [SpeechStarted(at_sample)]
 
     def _end_segment(self, ended: SpeechEnded, gap_samples: int = 0) -> list[PipelineEvent]:
@@ -280,8 +282,8 @@ class Pipeline:
         events: list[PipelineEvent] = []
         for change in changes:
             if isinstance(change, SpeechEnded):
-                is_late = self._is_late_word(change)
-                events += self._estimate(window, posteriors, change.at_sample) if is_late else []
+                closes = self._closes(change, parts=len(changes) > 1)
+                events += self._estimate(window, posteriors, change.at_sample) if closes else []
                 events += self._end_segment(change)
             else:
                 # This window still holds what was said before: the next one with enough of the new speech is asked.
@@ -290,15 +292,17 @@ class Pipeline:
                 events += self._begin_segment(change)
         return events
 
-    def _is_late_word(self, ended: SpeechEnded) -> bool:
-        """Whether a word was over before its first window was due, and is to be heard once.
+    def _closes(self, ended: SpeechEnded, *, parts: bool) -> bool:
+        """Whether the window that shows the end of a segment is heard too, as its last one.
 
-        A bark that nobody saw speech in never is, nor what is too short for the last window of a segment.
+        It is where no other told of all that was said, a word perhaps that was over before its first window was due;
+        one that holds the next sentence too (`parts`) only where there is no other. A bark that nobody saw speech in is
+        never heard, nor what is too short for the last window of a segment.
         """
-        if not (self._segments.is_unheard and self._activity.was_seen):
+        if not self._activity.was_seen or (parts and not self._segments.is_unheard):
             return False
         least = self._classifier.window.min_final_speech_s * self._spec.rate_hz
-        return self._gate.voiced.until(ended.at_sample).n_samples >= least
+        return ended.at_sample > self._heard_end and self._gate.voiced.until(ended.at_sample).n_samples >= least
 
     def _estimate(
         self, window: AnalysisWindow, posteriors: NDArray[np.float64] | None, until: int | None = None
@@ -306,6 +310,7 @@ class Pipeline:
         """Take a window's posteriors; None where the window is no speech. The segment goes to sample `until`, or on."""
         if posteriors is None:
             return []
+        self._heard_end = window.end_sample
         smoothed, label, confidence = self._smoother.update(posteriors, window.end_sample / self._spec.rate_hz)
         start, end = self._origin + window.start_sample, self._origin + window.end_sample
         estimate = Estimate(start, end, posteriors, smoothed, label, confidence, window.speech_ratio, window.hops)
