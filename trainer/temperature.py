@@ -52,7 +52,10 @@ class AnsweredWindows:
 
 
 def fitted_temperature(answered: AnsweredWindows) -> float:
-    """The temperature, 0.1 to 10, that gives the lowest mean -log of the true label's posterior.
+    """The temperature, 1 to 10, that gives the lowest mean -log of the true label's posterior.
+
+    Never below 1: these clips' speakers chose the network, and strangers are understood no better than they are. A
+    network that is too modest for them may be right about everybody else.
 
     It is fitted to the clips' results, which are what people see: means over windows are less sure than windows are.
     Clips without a window do not count.
@@ -66,6 +69,6 @@ def fitted_temperature(answered: AnsweredWindows) -> float:
         of_truth = posteriors[np.arange(len(truth)), truth]
         return float(np.average(-np.log(np.maximum(of_truth, _TINY)), weights=weights))
 
-    limit = math.log(_HIGHEST)
-    found = minimize_scalar(loss, bounds=(-limit, limit), method="bounded")
-    return float(math.exp(found.x))
+    found = minimize_scalar(loss, bounds=(0.0, math.log(_HIGHEST)), method="bounded")
+    # A bounded search never quite reaches the bound.
+    return 1.0 if loss(0.0) <= found.fun else float(math.exp(found.x))

@@ -25,9 +25,14 @@ def answered(temperature, *, n_clips=4000, n_windows=3, n_silent=0, clip_weights
     )
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("temperature", [1.5, 3.0])
 def test_the_temperature_that_made_them_too_sure_is_found(temperature):
     assert fitted_temperature(answered(temperature)) == pytest.approx(temperature, rel=0.06)
+
+
+def test_nobody_is_made_surer_than_the_network_is():
+    assert fitted_temperature(answered(0.5)) == 1.0
+    assert 1.0 <= fitted_temperature(answered(1.0)) < 1.06
 
 
 def test_clips_without_a_window_do_not_count():
