@@ -8,6 +8,8 @@ import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tqdm import tqdm
@@ -66,8 +68,17 @@ def mapped(
 def _begin(setup: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
     """Start a worker. Ctrl-C reaches the whole process group: it is the parent that ends the work."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
     if setup is not None:
         setup(*arguments)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed tells nobody: its workers would go on training, for hours, for no one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 @contextmanager
