@@ -87,11 +87,12 @@ class Batches:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Stage `maps`; twins get the same masks and partners, from the same random numbers."""
         rng = np.random.default_rng([self._recipe.seed, number, _MAPS])
-        n_speech = len(maps) - (self._n_non_speech if self._non_speech is not None else 0)
+        n_speech = len(maps) - self._n_non_speech
         # Speech over rain is speech all the same: no target is part speech and part none.
-        parts = [(maps[:n_speech], targets[:n_speech]), (maps[n_speech:], targets[n_speech:])]
+        kinds = [slice(n_speech)] if n_speech == len(maps) else [slice(n_speech), slice(n_speech, None)]
+        parts = [(maps[kind], targets[kind]) for kind in kinds]
         for augmentation in self._maps_chain:
-            parts = [augmentation(*part, rng) if len(part[0]) else part for part in parts]
+            parts = [augmentation(*part, rng) for part in parts]
         of_all, wanted = (np.concatenate(both) for both in zip(*parts, strict=True))
         return of_all.astype(np.float32, copy=False), wanted
 
@@ -140,7 +141,9 @@ class Batches:
     def _n_non_speech(self) -> int:
         """Of the rows of a batch."""
         table = self._recipe.non_speech
-        return 0 if table is None else max(1, round(table.share * self._recipe.training.batch_size))
+        if table is None or self._non_speech is None:
+            return 0
+        return max(1, round(table.share * self._recipe.training.batch_size))
 
     def _no_speech(self) -> NDArray[np.float32]:
         """Targets of emotion and gender of windows without speech, float32 (m, columns)."""
