@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _FILE = "beginning.json"
 """In the run folder: what it began with."""
+_KEY = "began_with"
+"""In a card's provenance, and in what is told of a beginning that had one itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Beginning:
     recipe: str
     speakers: dict[str, dict[str, list[str]]]
     """Corpus to part (`train`, …) to speakers."""
+    began_with: dict[str, Any]
+    """What it began with itself, as `told_beginning` tells; empty for chance."""
 
     @property
     def sha256(self) -> str:
@@ -64,12 +68,13 @@ def read_beginning(path: Path) -> Beginning:
         run = RunFolder(path)
         network = run.network
         facts = msgspec.json.decode(run.provenance.read_bytes()) if run.provenance.is_file() else {}
+        facts |= told_beginning(path)
     else:
         network = path.with_suffix(".keras")
         facts = read_model_file(path).card.provenance
     if "recipe" not in facts or "speakers" not in facts:
         raise ConfigError(f"{path}: does not tell its recipe and speakers; wanted a finished run or a model's .tflite")
-    return Beginning(network, facts["recipe"], facts["speakers"])
+    return Beginning(network, facts["recipe"], facts["speakers"], facts.get(_KEY, {}))
 
 
 def check_beginning(recipe: Recipe, beginning: Beginning | None, splits: Splits) -> None:
@@ -103,7 +108,9 @@ def keep_beginning(beginning: Beginning, folder: Path) -> None:
         ConfigError: it began with another network.
     """
     path = folder / _FILE
-    told = {"network": beginning.network.name, "recipe": beginning.recipe, "sha256": beginning.sha256}
+    told: dict[str, Any] = {"network": beginning.network.name, "recipe": beginning.recipe, "sha256": beginning.sha256}
+    if beginning.began_with:
+        told[_KEY] = beginning.began_with
     if not path.is_file():
         write_json(path, told)
     elif (found := msgspec.json.decode(path.read_bytes())) != told:
@@ -116,7 +123,7 @@ def keep_beginning(beginning: Beginning, folder: Path) -> None:
 def told_beginning(folder: Path) -> dict[str, Any]:
     """What the run in `folder` began with, for its model's card; empty where it began with chance."""
     path = folder / _FILE
-    return {"began_with": msgspec.json.decode(path.read_bytes())} if path.is_file() else {}
+    return {_KEY: msgspec.json.decode(path.read_bytes())} if path.is_file() else {}
 
 
 def _of(recipe: str) -> str:

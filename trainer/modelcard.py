@@ -240,19 +240,22 @@ def _provenance(card: ModelCard) -> str:
 
 def _commands(card: ModelCard) -> str:
     name, export = card.provenance["recipe"], _quoted(card, "validation_uar")
-    earlier = card.provenance.get("began_with", {}).get("recipe")
-    first = _training(name, earlier, "")
+    stages = _stages(card.provenance)
+    first = _training(stages, "")
     if JUDGED_SIBLING not in card.provenance:
         return f"{first} and `{export}`"
     option = " --by-gender" if " --by-gender" in export else ""
-    everyone = _training(name, earlier, "-everyone")
+    everyone = _training(stages, "-everyone")
     return f"{first}, `{export}`, {everyone} and `ser-train export runs/{name}-everyone{option}`"
 
 
-def _training(name: str, earlier: str | None, run: str) -> str:
-    """Commands that train a recipe, after the one that it begins with; `run`: what its run's folder ends with."""
-    judged = f" --everyone runs/{name}" if run else ""
-    if not earlier:
-        return f"`ser-train train {name}{judged}`"
-    before = f"`ser-train train {earlier}{f' --everyone runs/{earlier}' if run else ''}`"
-    return f"{before}, `ser-train train {name}{judged} --begin-with runs/{earlier}{run}`"
+def _stages(told: dict[str, Any]) -> list[str]:
+    """The recipes that a network was trained by, one after the other; `told`: of the last of them."""
+    return [*(_stages(told["began_with"]) if "began_with" in told else []), told["recipe"]]
+
+
+def _training(stages: list[str], run: str) -> str:
+    """Commands that train the stages; `run`: what the folders of their runs end with."""
+    commands = [f"ser-train train {name}{f' --everyone runs/{name}' if run else ''}" for name in stages]
+    begun = [f" --begin-with runs/{earlier}{run}" for earlier in stages[:-1]]
+    return ", ".join(f"`{command}{option}`" for command, option in zip(commands, ["", *begun], strict=True))

@@ -42,9 +42,9 @@ def _member(recipe: Recipe, shape: tuple[int, int]) -> Any:
     """The recipe's architecture, with the further heads on what its classifier and its pooling are given."""
     heads = Heads.of(recipe)
     body = build_architecture(recipe.architecture, shape, heads.n_outputs)
-    columns = [body.output]
+    classifier, columns = body.layers[-1], [body.output]
     if heads.n_genders:
-        columns.append(keras.layers.Dense(heads.n_genders)(Detached()(body.layers[-1].input)))
+        columns.append(keras.layers.Dense(heads.n_genders)(Detached()(classifier.input)))
     if heads.activity:
         pooling = next((layer for layer in body.layers if isinstance(layer, AttentiveStatistics)), None)
         if pooling is None:
@@ -59,7 +59,12 @@ def _member(recipe: Recipe, shape: tuple[int, int]) -> Any:
                 "tasks.speech_activity; change window.frames or the architecture's strides"
             )
         columns.append(keras.layers.Flatten()(keras.layers.Dense(1)(Detached()(pooling.input))))
-    return keras.Model(body.input, keras.layers.Concatenate()(columns)) if len(columns) > 1 else body
+    member = keras.Model(body.input, keras.layers.Concatenate()(columns)) if len(columns) > 1 else body
+    if recipe.training.learns == "non-speech":
+        # Batch normalisation that is frozen keeps its statistics too. Of the classifier, the loss moves one column.
+        for layer in member.layers:
+            layer.trainable = layer is classifier
+    return member
 
 
 def front_end(table: FrontEndTable, *, cepstra: bool) -> FrontEnd:

@@ -167,6 +167,8 @@ class TrainingTable(Table, frozen=True, kw_only=True):
         refit: for cross-validation of what was chosen before: the speakers to choose by are trained on too.
         begins_with: recipe whose finished network the training goes on with; empty: it begins with chance. See
             `trainer.beginning`.
+        learns: all of the network, or only the output for what is no speech: whatever else the network says stays, but
+            for the posteriors of labels, which that output takes its share from.
     """
 
     steps: Count
@@ -186,6 +188,7 @@ class TrainingTable(Table, frozen=True, kw_only=True):
     keep: Literal["last", "best"] = "last"
     refit: bool = False
     begins_with: str = ""
+    learns: Literal["all", "non-speech"] = "all"
 
 
 class Recipe(Table, frozen=True, kw_only=True):

@@ -42,7 +42,7 @@ _DECISION: Mapping[str, Sequence[float]] = {
 _T = TypeVar("_T")
 
 
-class GateSetting(msgspec.Struct, frozen=True):
+class GateSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What decides which windows are classified.
 
     Attributes:
@@ -66,7 +66,7 @@ class GateSetting(msgspec.Struct, frozen=True):
         return replace(own, min_speech_s=speech_s, min_final_speech_s=final_s, settled_hops=hops)
 
 
-class StreamSetting(msgspec.Struct, frozen=True):
+class StreamSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of it.
 
     Attributes:

@@ -34,7 +34,6 @@ class AnsweredWindows:
         weights: float64, shape (windows,): of each window in its clip's result.
         n_labels: how many outputs are labels; a further one is no speech.
         truth: int64, shape (clips,): numbers of labels.
-        clip_weights: float64, shape (clips,): how much each clip counts.
     """
 
     logits: NDArray[np.float32]
@@ -42,7 +41,6 @@ class AnsweredWindows:
     weights: NDArray[np.float64]
     n_labels: int
     truth: NDArray[np.int64]
-    clip_weights: NDArray[np.float64]
 
     def posteriors(self, temperature: float, min_speech: float = MIN_SPEECH) -> NDArray[np.float64]:
         """Of the clips, float64 (clips, labels), as the daemon averages them; zeros without a window."""
@@ -58,16 +56,16 @@ def fitted_temperature(answered: AnsweredWindows) -> float:
     network that is too modest for them may be right about everybody else.
 
     It is fitted to the clips' results, which are what people see: means over windows are less sure than windows are.
-    Clips without a window do not count.
+    Clips count alike, as they do in the calibration error; those without a window do not count.
     """
     # All windows: which are passed over would change with the temperature, and the loss jump.
     heard = answered.posteriors(1.0, 0.0).any(axis=1)
-    truth, weights = answered.truth[heard], answered.clip_weights[heard]
+    truth = answered.truth[heard]
 
     def loss(log_temperature: float) -> float:
         posteriors = answered.posteriors(math.exp(log_temperature), 0.0)[heard]
         of_truth = posteriors[np.arange(len(truth)), truth]
-        return float(np.average(-np.log(np.maximum(of_truth, _TINY)), weights=weights))
+        return float(np.mean(-np.log(np.maximum(of_truth, _TINY))))
 
     found = minimize_scalar(loss, bounds=(0.0, math.log(_HIGHEST)), method="bounded")
     # A bounded search never quite reaches the bound.

@@ -9,7 +9,6 @@ are variables of the model, so a resumed run sees what the unbroken one would ha
 from __future__ import annotations
 
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -61,17 +60,13 @@ class Validation:
         return {**figures, "mean": float(np.mean(list(figures.values())))}
 
     def temperature(self, body: Any) -> float:
-        """The temperature that fits these clips; corpora count alike, as they do in the mean UAR."""
+        """The temperature that fits these clips."""
         return fitted_temperature(self._answered(body))
 
     def _answered(self, body: Any) -> AnsweredWindows:
         logits = _in_parts(lambda maps: self._heads.split(body(maps, training=False))[0], self._maps)
-        n_clips = Counter(self._corpora)
-        weights = np.array([1 / n_clips[corpus] for corpus in self._corpora])
         heard = self._heard
-        return AnsweredWindows(
-            logits, heard.clip, heard.speech_ratios, self._heads.n_labels, np.array(self._truth), weights
-        )
+        return AnsweredWindows(logits, heard.clip, heard.speech_ratios, self._heads.n_labels, np.array(self._truth))
 
     def _corpus_uar(self, corpus: str, predicted: NDArray[np.int64]) -> float:
         of_corpus = [i for i, name in enumerate(self._corpora) if name == corpus]
@@ -268,6 +263,9 @@ class HeadsLoss(keras.losses.Loss):  # type: ignore[misc]
         """
         wanted, wanted_gender, spoken = self._heads.split(ops.expand_dims(targets, 1))
         emotion, gender, activity = self._heads.split(logits)
+        if self._training.learns == "non-speech":
+            of_labels, of_none = emotion[..., : self._heads.n_labels], emotion[..., self._heads.n_labels :]
+            emotion = ops.concatenate([ops.stop_gradient(of_labels), of_none], axis=-1)
         smoothing = self._training.label_smoothing
         smooth = wanted * (1 - smoothing) + smoothing / self._heads.n_outputs
         loss = _cross_entropy(smooth, emotion)

@@ -115,6 +115,24 @@ def test_a_refit_is_for_crossval_and_keeps_the_last_weights(tiny, corpora_root, 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"begins_with": ""}, "wanted the table non_speech and training.begins_with"),
+        ({"weight_decay": 1e-3}, "weight_decay = 0.001, label_smoothing = 0; wanted 0 for both"),
+        ({"label_smoothing": 0.1}, "label_smoothing = 0.1; wanted 0 for both"),
+    ],
+)
+def test_one_output_is_taught_to_a_network_that_is_to_stay_as_it_is(tiny, changes, wanted):
+    still = {"begins_with": "other", "learns": "non-speech", "weight_decay": 0.0, "label_smoothing": 0.0}
+    training = msgspec.structs.replace(tiny.training, **still)
+    check_chains(tiny.replaced(training=training))
+    with pytest.raises(ConfigError, match=wanted):
+        check_chains(tiny.replaced(training=msgspec.structs.replace(training, **changes)))
+    with pytest.raises(ConfigError, match="wanted the table non_speech"):
+        check_chains(tiny.replaced(training=training, non_speech=None))
+
+
 def test_another_seed_draws_other_batches(tiny, corpora_root, session_cache, tmp_path):
     one = make_batches(tiny, corpora_root, session_cache).batch(0)[0]
     assert not np.array_equal(one, make_batches(tiny.replaced(seed=4), corpora_root, tmp_path).batch(0)[0])

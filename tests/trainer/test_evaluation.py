@@ -12,7 +12,7 @@ from monitor.card import read_model_file, write_model_file
 from monitor.errors import ModelError, NoInputError
 from monitor.model import EmotionModel
 from trainer.conditions import LEVELS, WORLD
-from trainer.evaluation import RESULT, evaluation_of, level_spread, unheard_utterances
+from trainer.evaluation import JUDGED_SIBLING, RESULT, evaluation_of, level_spread, unheard_utterances
 from trainer.evaluationpictures import PICTURES, draw_evaluation
 from trainer.evaluationtables import tables_of, threshold_words
 from trainer.labels import label_scheme
@@ -172,6 +172,24 @@ def test_pictures_are_drawn_of_the_figures_alone(result, tmp_path):
     assert draw("conditions", Wanted([tmp_path], None, None), tmp_path / "again", "svg") == 0
     with pytest.raises(NoInputError, match="ser-train evaluate"):
         draw("coverage", Wanted([tmp_path / "again"], None, None), tmp_path, "png")
+
+
+def test_the_card_names_every_training_that_a_network_went_through(result, card):
+    begun = {"recipe": "second", "began_with": {"recipe": "first"}}
+    on = {**card.provenance, "recipe": "third", "began_with": begun, JUDGED_SIBLING: "emotion@0"}
+    text = markdown(msgspec.structs.replace(card, provenance=on), "emotion@0", result, "| form |")
+    for command in (
+        (
+            "`ser-train train first`, `ser-train train second --begin-with runs/first`, "
+            "`ser-train train third --begin-with runs/second`"
+        ),
+        (
+            "`ser-train train first --everyone runs/first`, "
+            "`ser-train train second --everyone runs/second --begin-with runs/first-everyone`, "
+            "`ser-train train third --everyone runs/third --begin-with runs/second-everyone`"
+        ),
+    ):
+        assert command in " ".join(text.split())
 
 
 def test_the_card_for_people_carries_all_of_it(result, card, tmp_path):

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -9,7 +7,7 @@ from trainer.temperature import AnsweredWindows, fitted_temperature
 N_LABELS = 5
 
 
-def answered(temperature, *, n_clips=4000, n_windows=3, n_silent=0, clip_weights=None):
+def answered(temperature, *, n_clips=4000, n_windows=3, n_silent=0):
     """Clips whose true labels are as likely as their posteriors say, behind logits that are `temperature` too sure."""
     rng = np.random.default_rng(3)
     logits = rng.normal(0, 1.5, (n_clips, N_LABELS))
@@ -21,7 +19,6 @@ def answered(temperature, *, n_clips=4000, n_windows=3, n_silent=0, clip_weights
         np.tile(np.linspace(0.2, 1.0, n_windows), n_clips),
         N_LABELS,
         np.concatenate([truth, np.zeros(n_silent, np.int64)]),
-        np.ones(n_clips + n_silent) if clip_weights is None else clip_weights,
     )
 
 
@@ -39,24 +36,29 @@ def test_clips_without_a_window_do_not_count():
     assert fitted_temperature(answered(2.0, n_silent=3000)) == pytest.approx(fitted_temperature(answered(2.0)))
 
 
-def test_clips_count_by_their_weights():
-    right, wrong = answered(1.0, n_clips=300), answered(1.0, n_clips=300)
-    other = (wrong.truth + 1) % N_LABELS
+def test_clips_count_alike_however_many_windows_they_have():
+    few, many = answered(1.0, n_clips=300, n_windows=1), answered(3.0, n_clips=300, n_windows=5)
     both = AnsweredWindows(
-        np.concatenate([right.logits, wrong.logits]),
-        np.concatenate([right.clip, wrong.clip + 300]),
-        np.concatenate([right.weights, wrong.weights]),
+        np.concatenate([few.logits, many.logits]),
+        np.concatenate([few.clip, many.clip + 300]),
+        np.concatenate([few.weights, many.weights]),
         N_LABELS,
-        np.concatenate([right.truth, other]),
-        np.repeat([1.0, 0.0], 300),
+        np.concatenate([few.truth, many.truth]),
     )
-    assert fitted_temperature(both) == pytest.approx(fitted_temperature(right))
-    assert fitted_temperature(replace(both, clip_weights=np.ones(600))) > 1.5
+    alike = AnsweredWindows(
+        np.concatenate([few.logits, many.logits[::5]]),
+        np.arange(600),
+        np.ones(600),
+        N_LABELS,
+        both.truth,
+    )
+    assert fitted_temperature(both) == pytest.approx(fitted_temperature(alike))
+    assert 1.0 < fitted_temperature(both) < 3.0
 
 
 def test_posteriors_are_means_of_members_and_windows():
     logits = np.array([[[2.0, 0.0], [0.0, 0.0]], [[0.0, 4.0], [0.0, 0.0]]], np.float32)
-    one = AnsweredWindows(logits, np.array([1, 1]), np.array([3.0, 1.0]), 2, np.array([0, 0]), np.ones(2))
+    one = AnsweredWindows(logits, np.array([1, 1]), np.array([3.0, 1.0]), 2, np.array([0, 0]))
     sure, surer = 1 / (1 + np.exp(-1.0)), 1 / (1 + np.exp(-2.0))
     first = (3 * (sure + 0.5) / 2 + (1 - surer + 0.5) / 2) / 4
     np.testing.assert_allclose(one.posteriors(2.0), [[0, 0], [first, 1 - first]])

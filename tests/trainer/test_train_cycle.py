@@ -44,6 +44,18 @@ except KeyboardInterrupt:
     sys.exit(130)
 """
 
+TINY = Path(__file__).parent / "tiny.toml"
+LOGITS_APART = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from trainer.network import read_network
+bodies = [read_network(Path(run) / "model.keras").layers[2] for run in sys.argv[1:]]
+maps = np.random.default_rng(1).standard_normal((5, *bodies[0].input_shape[1:])).astype(np.float32)
+one, other = (np.asarray(body(maps, training=False)) for body in bodies)
+print(json.dumps(np.abs(one - other).max(axis=(0, 1)).tolist()))
+"""
+
 
 def run(*command, cwd, code=0):
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(cwd), "CUDA_VISIBLE_DEVICES": ""}
@@ -291,6 +303,9 @@ def further(trained, workplace, tiny_path):
 def test_a_training_goes_on_with_the_network_of_another(further, workplace, corpora_root):
     train = ("-m", "trainer.cli", "train", further, "--data", corpora_root)
     run(*train, "--begin-with", "runs/tiny", cwd=workplace)
+    again = further.with_name("again.toml")
+    text = further.read_text().replace('"tiny-further"', '"tiny-again"', 1)
+    again.write_text(text.replace('begins_with = "tiny"', 'begins_with = "tiny-further"'))
     runs = workplace / "runs/tiny", workplace / "runs/tiny-further"
     assert distance(*runs, "trainable_variables", cwd=workplace) < 1e-6
     run("-m", "trainer.cli", "export", "runs/tiny-further", "--models", "on", "--data", corpora_root, cwd=workplace)
@@ -301,6 +316,12 @@ def test_a_training_goes_on_with_the_network_of_another(further, workplace, corp
     assert provenance["began_with"]["sha256"] == hashlib.sha256(network).hexdigest()
     card = (workplace / "on/tiny.md").read_text()
     assert "`ser-train train tiny`, `ser-train train tiny-further --begin-with runs/tiny`" in card
+    # What goes on with that tells of both.
+    train = ("-m", "trainer.cli", "train", again, "--data", corpora_root)
+    run(*train, "--begin-with", "on/tiny.tflite", cwd=workplace)
+    told = json.loads((workplace / "runs/tiny-again/beginning.json").read_bytes())
+    assert told["recipe"] == "tiny-further"
+    assert told["began_with"] == provenance["began_with"]
 
 
 def test_it_begins_with_nobody_who_knows_its_judges(further, everyones, workplace, corpora_root, tiny_path):
@@ -313,6 +334,23 @@ def test_it_begins_with_nobody_who_knows_its_judges(further, everyones, workplac
     assert "begins with the network of 'tiny', found chance" in refusal(further)
     assert "begins with chance, found the network of 'tiny'" in refusal(tiny_path, "--begin-with", "runs/tiny")
     assert not (workplace / "runs/refused").exists()
+
+
+def test_only_the_output_for_no_speech_is_taught(workplace, corpora_root, tmp_path_factory):
+    """What the network says of emotions is the same to the last bit; how likely it is speech is not."""
+    text = TINY.read_text()
+    folder = tmp_path_factory.mktemp("sounds")
+    (folder / "speech.toml").write_text(text.replace('name = "tiny"', 'name = "tiny-speech"', 1))
+    sounds = text.replace('name = "tiny"', 'name = "tiny-sounds"', 1).replace("steps = 12", "steps = 6")
+    only = 'begins_with = "tiny-speech"\nlearns = "non-speech"\nweight_decay = 0.0\nlabel_smoothing = 0.0\n'
+    (folder / "sounds.toml").write_text(sounds + only)
+    train = ("-m", "trainer.cli", "train", "--data", corpora_root)
+    run(*train, folder / "speech.toml", cwd=workplace)
+    run(*train, folder / "sounds.toml", "--begin-with", "runs/tiny-speech", cwd=workplace)
+    told = run("-c", LOGITS_APART, "runs/tiny-speech", "runs/tiny-sounds", cwd=workplace)
+    *of_labels, of_none = json.loads(told.splitlines()[-1])
+    assert of_labels == [0] * 7
+    assert of_none > 1e-3
 
 
 def test_everyone_wants_a_run_of_the_same_recipe(tmp_path, corpora_root, tiny):
