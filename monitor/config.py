@@ -174,7 +174,7 @@ class DecisionSettings(Table, frozen=True):
 
     smoothing_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 0.5
     """Time constant of the exponential average over windows; 0 is none."""
-    min_confidence: Probability = 0.66
+    min_confidence: Probability = 0.62
     """An emotion less likely than this is called `uncertain`; with `gender-emotion` 0.59 is as strict."""
     change_margin: Probability = 0.15
     """Another label must be so much more likely before the emotion changes; one that holds may fall so far below."""

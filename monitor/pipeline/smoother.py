@@ -19,7 +19,7 @@ class DecisionRule:
 
     smoothing_s: float = 0.5
     """Time constant; 0 takes each window as it is."""
-    min_confidence: float = 0.66
+    min_confidence: float = 0.62
     """Below: `uncertain`."""
     change_margin: float = 0.15
     """Lead that another label needs; one that holds is kept down to so much below `min_confidence`."""
