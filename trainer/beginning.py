@@ -113,7 +113,7 @@ def keep_beginning(beginning: Beginning, folder: Path) -> None:
         told[_KEY] = beginning.began_with
     if not path.is_file():
         write_json(path, told)
-    elif (found := msgspec.json.decode(path.read_bytes())) != told:
+    elif (found := msgspec.json.decode(path.read_bytes()))["sha256"] != told["sha256"]:
         raise ConfigError(
             f"{folder}: began with {found['network']} ({found['sha256'][:8]}), not with {beginning.network} "
             f"({beginning.sha256[:8]}); name another folder with --out"

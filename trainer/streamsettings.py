@@ -42,7 +42,7 @@ _DECISION: Mapping[str, Sequence[float]] = {
 _T = TypeVar("_T")
 
 
-class GateSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class GateSetting(msgspec.Struct, frozen=True):
     """What decides which windows are classified.
 
     Attributes:
@@ -66,7 +66,7 @@ class GateSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return replace(own, min_speech_s=speech_s, min_final_speech_s=final_s, settled_hops=hops)
 
 
-class StreamSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StreamSetting(msgspec.Struct, frozen=True):
     """All of it.
 
     Attributes:
@@ -116,15 +116,28 @@ def read_setting(path: Path) -> StreamSetting:
 
     Raises:
         NoInputError: there is no such file.
-        ConfigError: it is another file.
+        ConfigError: it is another file, or names a setting that there is not.
     """
     try:
-        found = msgspec.json.decode(path.read_bytes())
-        return msgspec.convert(found["best"]["setting"], StreamSetting)
+        found = msgspec.json.decode(path.read_bytes())["best"]["setting"]
+        setting = msgspec.convert(found, StreamSetting)
     except FileNotFoundError:
         raise NoInputError(f"no such file: {path}; make it with ser-train tune") from None
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: no setting in it ({error}); wanted a tune.json made by ser-train tune") from None
+    if unknown := _unknown(found, msgspec.to_builtins(setting), "best.setting"):
+        raise ConfigError(f"{path}: no such setting: {unknown}; wanted those of a tune.json made by ser-train tune")
+    return setting
+
+
+def _unknown(found: Mapping[str, Any], known: Mapping[str, Any], place: str) -> str:
+    """The first key of `found`, in tables of tables, that `known` has not; empty where it has all."""
+    for key, value in found.items():
+        if key not in known:
+            return f"{place}.{key}"
+        if isinstance(value, dict) and (unknown := _unknown(value, known[key], f"{place}.{key}")):
+            return unknown
+    return ""
 
 
 def _different(first: _T, draw: Callable[[np.random.Generator], _T], n: int, seed: int) -> list[_T]:

@@ -145,6 +145,22 @@ def test_the_defaults_of_a_search_are_what_evaluate_finds(tuned, root, tmp_path)
     assert defaults["neutral"] == judged["neutral"]
 
 
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ({"rule": {"min_speech_posterior": 0.5}}, "best.setting.rule"),
+        ({"gate": {"mode": 1}}, "best.setting.gate.mode"),
+        ({"gate": {"rule": {"hangover": 1}}}, "best.setting.gate.rule.hangover"),
+        ({"decision": {"confidence": 0.5}}, "best.setting.decision.confidence"),
+    ],
+)
+def test_a_setting_that_there_is_not_is_refused(tmp_path, setting, named):
+    path = tmp_path / "tune.json"
+    path.write_text(json.dumps({"best": {"setting": setting}}))
+    with pytest.raises(ConfigError, match=f"no such setting: {named};"):
+        read_setting(path)
+
+
 def test_a_tuned_setting_can_be_judged(tuned, root, tmp_path):
     assert evaluate(root, tmp_path, "--tuned", str(tuned / "tune.json")) == 0
     result = json.loads((tmp_path / "stream.json").read_text())

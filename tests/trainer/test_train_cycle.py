@@ -45,15 +45,28 @@ except KeyboardInterrupt:
 """
 
 TINY = Path(__file__).parent / "tiny.toml"
-LOGITS_APART = """
+STOPPED_AT_4 = """
+import sys
+from pathlib import Path
+from trainer.beginning import read_beginning
+from trainer.experiment import train_recipe
+from trainer.recipefile import read_recipe
+recipe, root, out, begun = map(Path, sys.argv[1:])
+try:
+    train_recipe(
+        read_recipe(recipe), root, out, should_stop=lambda step: step == 4, beginning=read_beginning(begun)
+    )
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+COLUMNS_APART = """
 import json, sys
 from pathlib import Path
 import numpy as np
 from trainer.network import read_network
-bodies = [read_network(Path(run) / "model.keras").layers[2] for run in sys.argv[1:]]
-maps = np.random.default_rng(1).standard_normal((5, *bodies[0].input_shape[1:])).astype(np.float32)
-one, other = (np.asarray(body(maps, training=False)) for body in bodies)
-print(json.dumps(np.abs(one - other).max(axis=(0, 1)).tolist()))
+one, other = (read_network(Path(run) / "model.keras").get_weights() for run in sys.argv[1:])
+apart = [np.abs(a - b).reshape(-1, a.shape[-1]).max(axis=0).tolist() for a, b in zip(one, other, strict=True)]
+print(json.dumps([columns for columns in apart if any(columns)]))
 """
 
 
@@ -322,6 +335,8 @@ def test_a_training_goes_on_with_the_network_of_another(further, workplace, corp
     told = json.loads((workplace / "runs/tiny-again/beginning.json").read_bytes())
     assert told["recipe"] == "tiny-further"
     assert told["began_with"] == provenance["began_with"]
+    run(*train, "--begin-with", "runs/tiny-further", "--out", "runs/again", cwd=workplace)
+    assert json.loads((workplace / "runs/again/beginning.json").read_bytes())["began_with"] == told["began_with"]
 
 
 def test_it_begins_with_nobody_who_knows_its_judges(further, everyones, workplace, corpora_root, tiny_path):
@@ -336,21 +351,38 @@ def test_it_begins_with_nobody_who_knows_its_judges(further, everyones, workplac
     assert not (workplace / "runs/refused").exists()
 
 
-def test_only_the_output_for_no_speech_is_taught(workplace, corpora_root, tmp_path_factory):
-    """What the network says of emotions is the same to the last bit; how likely it is speech is not."""
-    text = TINY.read_text()
+@pytest.fixture(scope="module")
+def sounds(workplace, corpora_root, tmp_path_factory):
+    """A network with all heads, and a recipe that teaches it only what is no speech."""
     folder = tmp_path_factory.mktemp("sounds")
-    (folder / "speech.toml").write_text(text.replace('name = "tiny"', 'name = "tiny-speech"', 1))
-    sounds = text.replace('name = "tiny"', 'name = "tiny-sounds"', 1).replace("steps = 12", "steps = 6")
+    text = TINY.read_text().replace("[augment]", "[tasks]\ngender = 0.1\nspeech_activity = 0.2\n[augment]", 1)
+    speech, sounds = folder / "speech.toml", folder / "sounds.toml"
+    speech.write_text(text.replace('name = "tiny"', 'name = "tiny-speech"', 1))
     only = 'begins_with = "tiny-speech"\nlearns = "non-speech"\nweight_decay = 0.0\nlabel_smoothing = 0.0\n'
-    (folder / "sounds.toml").write_text(sounds + only)
-    train = ("-m", "trainer.cli", "train", "--data", corpora_root)
-    run(*train, folder / "speech.toml", cwd=workplace)
-    run(*train, folder / "sounds.toml", "--begin-with", "runs/tiny-speech", cwd=workplace)
-    told = run("-c", LOGITS_APART, "runs/tiny-speech", "runs/tiny-sounds", cwd=workplace)
-    *of_labels, of_none = json.loads(told.splitlines()[-1])
-    assert of_labels == [0] * 7
-    assert of_none > 1e-3
+    sounds.write_text(text.replace('name = "tiny"', 'name = "tiny-sounds"', 1) + only)
+    run("-m", "trainer.cli", "train", speech, "--data", corpora_root, cwd=workplace)
+    train = ("-m", "trainer.cli", "train", sounds, "--begin-with", "runs/tiny-speech", "--data", corpora_root)
+    run(*train, cwd=workplace)
+    return sounds, train
+
+
+def test_only_the_output_for_no_speech_is_taught(sounds, workplace):
+    """Its column in the classifier of each member; all else, batch statistics too, is the same to the last bit."""
+    told = run("-c", COLUMNS_APART, "runs/tiny-speech", "runs/tiny-sounds", cwd=workplace)
+    apart = json.loads(told.splitlines()[-1])
+    assert len(apart) == 4, "kernel and bias of two members"
+    assert all(len(columns) == 8 for columns in apart)
+    assert all(columns[:7] == [0] * 7 for columns in apart)
+    assert all(columns[7] > 1e-5 for columns in apart)
+
+
+def test_the_teaching_of_one_output_goes_on_where_it_was_stopped(sounds, workplace, corpora_root):
+    recipe, train = sounds
+    run("-c", STOPPED_AT_4, recipe, corpora_root, "runs/stopped", "runs/tiny-speech", cwd=workplace, code=130)
+    assert (workplace / "runs/stopped/state.npz").exists()
+    run(*train, "--out", "runs/stopped", cwd=workplace)
+    told = run("-c", COLUMNS_APART, "runs/tiny-sounds", "runs/stopped", cwd=workplace)
+    assert json.loads(told.splitlines()[-1]) == []
 
 
 def test_everyone_wants_a_run_of_the_same_recipe(tmp_path, corpora_root, tiny):
