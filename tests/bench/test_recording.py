@@ -7,6 +7,7 @@ from benchmarks.everyhop import EveryHop
 from benchmarks.recording import PAUSE_S, RATE_HZ, SENTENCES_S, Recording, composed, sentences, unbroken_speech, windows
 from monitor.model import EmotionModel, shipped_model
 from monitor.pipeline import Pipeline
+from monitor.pipeline.classifier import Answer
 from monitor.pipeline.gate import Level, dbfs
 from monitor.records import AudioBlock, SpeechEnded, SpeechStarted
 
@@ -22,6 +23,14 @@ class Counting:
     def answer(self, values):
         self.n_answers += 1
         return self._model.answer(values)
+
+
+class Sure(Counting):
+    """The same, but every window is surely speech: one that is passed over would be looked at again."""
+
+    def answer(self, values):
+        answer = super().answer(values)
+        return Answer(answer.posteriors / answer.posteriors.sum(), answer.activity)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +96,7 @@ def test_the_gate_closes_after_each_sentence():
 
 def test_talk_is_more_work_than_unbroken_speech():
     whole = Recording.compose(60, 30)
-    shipped = EmotionModel.load(shipped_model())
+    shipped = Sure(EmotionModel.load(shipped_model()))
     assert len(whole.talk) == len(whole.speech)
     assert n_classified(whole.talk, shipped) > 1.2 * n_classified(whole.speech, shipped)
 
