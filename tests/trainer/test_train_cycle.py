@@ -32,33 +32,22 @@ pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="TensorFlow is not installed"),
 ]
 ROOT = Path(__file__).resolve().parents[2]
-STOPPED_AT_7 = """
-import sys
-from pathlib import Path
-from trainer.experiment import train_recipe
-from trainer.recipefile import read_recipe
-recipe, root, out = sys.argv[1:]
-try:
-    train_recipe(read_recipe(Path(recipe)), Path(root), Path(out), should_stop=lambda step: step == 7)
-except KeyboardInterrupt:
-    sys.exit(130)
-"""
-
-TINY = Path(__file__).parent / "tiny.toml"
-STOPPED_AT_4 = """
+STOPPED = """
 import sys
 from pathlib import Path
 from trainer.beginning import read_beginning
 from trainer.experiment import train_recipe
 from trainer.recipefile import read_recipe
-recipe, root, out, begun = map(Path, sys.argv[1:])
+at, recipe, root, out, *begun = sys.argv[1:]
+beginning = read_beginning(Path(*begun)) if begun else None
 try:
     train_recipe(
-        read_recipe(recipe), root, out, should_stop=lambda step: step == 4, beginning=read_beginning(begun)
+        read_recipe(Path(recipe)), Path(root), Path(out), should_stop=lambda step: step == int(at), beginning=beginning
     )
 except KeyboardInterrupt:
     sys.exit(130)
 """
+TINY = Path(__file__).parent / "tiny.toml"
 COLUMNS_APART = """
 import json, sys
 from pathlib import Path
@@ -118,7 +107,7 @@ def trained(workplace, corpora_root, tiny_path):
 @pytest.fixture(scope="module")
 def resumed(trained, workplace, corpora_root, tiny_path):
     train, _ = trained
-    run("-c", STOPPED_AT_7, tiny_path, corpora_root, "runs/resumed", cwd=workplace, code=130)
+    run("-c", STOPPED, 7, tiny_path, corpora_root, "runs/resumed", cwd=workplace, code=130)
     assert (workplace / "runs/resumed/state.npz").exists()
     run(*train, "--out", "runs/resumed", cwd=workplace)
     return workplace / "runs/resumed"
@@ -378,7 +367,7 @@ def test_only_the_output_for_no_speech_is_taught(sounds, workplace):
 
 def test_the_teaching_of_one_output_goes_on_where_it_was_stopped(sounds, workplace, corpora_root):
     recipe, train = sounds
-    run("-c", STOPPED_AT_4, recipe, corpora_root, "runs/stopped", "runs/tiny-speech", cwd=workplace, code=130)
+    run("-c", STOPPED, 4, recipe, corpora_root, "runs/stopped", "runs/tiny-speech", cwd=workplace, code=130)
     assert (workplace / "runs/stopped/state.npz").exists()
     run(*train, "--out", "runs/stopped", cwd=workplace)
     told = run("-c", COLUMNS_APART, "runs/tiny-sounds", "runs/stopped", cwd=workplace)
