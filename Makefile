@@ -10,6 +10,7 @@
 # make bench-arm64         instructions there, an estimate of what a Pi needs, the forms in MODELS=...; as root
 # make footprint           what it brings onto a fresh Pi, and docs/footprint.md of it; as root
 # make bench-many          how many microphones one core carries; BENCH=--quick a minute, BENCH='--cores 1 --write' the page
+# make golden              write what the demo must say anew; make terminal-picture   draw docs/terminal.svg again
 # make schemas             write docs/schemas again
 # PYTHON=python3.12 make run   another Python (3.11 or newer); VENV=... another folder
 

@@ -82,6 +82,7 @@ def make_pipeline(settings: Settings, model: Classifier, *, limit_events: bool =
             min_snr_db=vad.min_snr_db,
             min_speech_posterior=vad.min_speech_posterior,
             activity_hangover_ms=vad.activity_hangover_ms,
+            min_activity_posterior=vad.min_activity_posterior,
         ),
         decision=DecisionRule(
             smoothing_s=decision.smoothing_s,

@@ -155,9 +155,12 @@ class VadSettings(Table, frozen=True):
     """Frames that are not so much louder than the background are never speech; 0 does not ask."""
     min_speech_posterior: Probability = 0.8
     """What the model finds less likely to be speech than this makes no event; for models that can tell."""
-    activity_hangover_ms: Milliseconds = 600
+    activity_hangover_ms: Milliseconds = 550
     """A segment ends when the model sees no speech for so long, or for `hangover_ms` where that is longer, though the
     gate is open; it looks in fifths of a second; 0 waits for the gate."""
+    min_activity_posterior: Probability = 0.6
+    """A fifth of a second that the model finds less likely to hold speech than this is a pause; for models that can
+    tell. Higher parts sentences better in noise, and hears less of what is said softly."""
 
 
 class ModelSettings(Table, frozen=True):

@@ -139,6 +139,7 @@ def _values(setting: Mapping[str, Any]) -> list[str]:
         "preroll_ms",
         "min_speech_posterior",
         "activity_hangover_ms",
+        "min_activity_posterior",
     )
     of_gate = [gate["rule"][name] for name in names]
     of_windows = [gate["min_speech_s"], gate["min_final_speech_s"]]

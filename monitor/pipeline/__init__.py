@@ -46,8 +46,10 @@ class GateRule:
     """What is less louder than the background is no speech; 0 does not ask."""
     min_speech_posterior: float = 0.8
     """A window that the model finds less likely to hold speech is passed over, as if it had not been due."""
-    activity_hangover_ms: int = 600
+    activity_hangover_ms: int = 550
     """A segment ends when the model has seen no speech for so long, though the gate is open; 0 does not ask."""
+    min_activity_posterior: float = 0.6
+    """The part of a window in which the model finds speech less likely than this is a pause."""
 
     @property
     def parting_ms(self) -> int:
@@ -90,7 +92,9 @@ class Pipeline:
         self._frame_samples = self._spec.rate_hz * VAD_FRAME_MS // _MS_PER_S
         self._windows = Windows(self._spec, classifier.window)
         hangover_samples = self._rules.gate.parting_ms * self._spec.rate_hz // _MS_PER_S
-        self._activity = SpeechActivity(self._windows.n_samples, hangover_samples)
+        self._activity = SpeechActivity(
+            self._windows.n_samples, hangover_samples, self._rules.gate.min_activity_posterior
+        )
         self._smoother = Smoother(classifier.labels, self._rules.decision)
         self._segments = Segments(
             classifier.labels,

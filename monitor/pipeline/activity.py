@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_LIKELY = 0.5
-
 
 class SpeechActivity:
     """Follows speech from window to window, from the opening of the gate to its closing."""
 
-    def __init__(self, window_samples: int, hangover_samples: int) -> None:
+    def __init__(self, window_samples: int, hangover_samples: int, min_posterior: float) -> None:
         """Follow windows of `window_samples`.
 
         Args:
             window_samples: length of a window.
             hangover_samples: speech is over when none has been seen for so long; 0: not before the gate closes.
+            min_posterior: a step of a window in which the model finds speech less likely is a pause.
         """
         self._window_samples = window_samples
         self._hangover_samples = hangover_samples
+        self._min_posterior = min_posterior
         self.is_speaking = False
         self.was_seen = False
         """Whether any of the speech that ended last was seen by the model too."""
@@ -74,7 +74,7 @@ class SpeechActivity:
         step = self._window_samples / len(activity)
         self._window_end, self._step = window_end, step
         start = window_end - self._window_samples
-        spoken = [start + step * i for i, likely in enumerate(activity.tolist()) if likely >= _LIKELY]
+        spoken = [start + step * i for i, likely in enumerate(activity.tolist()) if likely >= self._min_posterior]
         changes: list[SpeechStarted | SpeechEnded] = []
         if self.is_speaking:
             self._follow(spoken)

@@ -9,8 +9,8 @@ from monitor.records import SpeechEnded, SpeechStarted
 STEP, WINDOW = 300, 3000
 
 
-def opened(at=0, hangover=700):
-    activity = SpeechActivity(WINDOW, hangover)
+def opened(at=0, hangover=700, min_posterior=0.5):
+    activity = SpeechActivity(WINDOW, hangover, min_posterior)
     activity.open(at)
     return activity
 
@@ -27,6 +27,14 @@ def test_speech_ends_when_none_was_seen_for_the_hangover_and_where_it_was_seen_l
     assert activity.heard(seen(3300, (0, 2400)), 3300, 9999, is_speech=True) == [SpeechEnded(2400, 0)]
     assert not activity.is_speaking
     assert activity.heard(seen(3500, (0, 2400)), 3500, 9999, is_speech=True) == []
+
+
+@pytest.mark.parametrize(("min_posterior", "ends"), [(0.7, [2400]), (0.71, [1200])])
+def test_what_is_less_likely_speech_than_is_wanted_is_a_pause(min_posterior, ends):
+    heard = seen(3300, (0, 2400))
+    heard[3:7] = 0.7  # 1,200 to 2,400
+    changes = opened(min_posterior=min_posterior).heard(heard, 3300, 9999, is_speech=False)
+    assert [change.at_sample for change in changes] == ends
 
 
 def test_other_speech_begins_where_it_is_seen_first():
