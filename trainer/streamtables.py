@@ -26,8 +26,25 @@ _LEGEND = (
 )
 _AIMS = (DELAY, CHANGES, LOSS, STREAM_LOSS)
 """That each condition is held against."""
-_GATE_HEAD = ["mode", "floor", "SNR", "onset", "hangover", "pre-roll", "posterior", "activity", "min speech", "final"]
-_DECISION_HEAD = ["smoothing", "confidence", "margin", "dwell"]
+_GATE = {
+    "mode": "mode",
+    "floor": "floor_dbfs",
+    "SNR": "min_snr_db",
+    "onset": "onset_ms",
+    "hangover": "hangover_ms",
+    "pre-roll": "preroll_ms",
+    "posterior": "min_speech_posterior",
+    "pause": "activity_hangover_ms",
+    "activity": "min_activity_posterior",
+}
+"""Heading to field of the gate's rule; here and below."""
+_WINDOWS = {"min speech": "min_speech_s", "final": "min_final_speech_s"}
+_DECISION = {
+    "smoothing": "smoothing_s",
+    "confidence": "min_confidence",
+    "margin": "change_margin",
+    "dwell": "min_dwell_s",
+}
 _SETTING_HEAD = ["worth", "UAR", "missed", "right", "never", "changes", "false/h", "intense"]
 
 
@@ -61,7 +78,7 @@ def tuning_tables(result: Mapping[str, Any]) -> str:
     aims = "; ".join(f"{aim.about} <= {aim.at_most:g}" for aim in (DELAY, CHANGES, FALSE))
     parts = [
         about,
-        table(["setting", *_GATE_HEAD, *_DECISION_HEAD], [[name, *_values(row["setting"])] for name, row in rows]),
+        table(["setting", *_GATE, *_WINDOWS, *_DECISION], [[name, *_values(row["setting"])] for name, row in rows]),
         table(["setting", *_SETTING_HEAD], [[name, *_setting_row(row)] for name, row in rows]),
         f"aims: {aims}",
         result["objective"],
@@ -130,20 +147,9 @@ def _against(aim: Aim, value: float | None) -> str:
 
 def _values(setting: Mapping[str, Any]) -> list[str]:
     gate, decision = setting["gate"], setting["decision"]
-    names = (
-        "mode",
-        "floor_dbfs",
-        "min_snr_db",
-        "onset_ms",
-        "hangover_ms",
-        "preroll_ms",
-        "min_speech_posterior",
-        "activity_hangover_ms",
-        "min_activity_posterior",
-    )
-    of_gate = [gate["rule"][name] for name in names]
-    of_windows = [gate["min_speech_s"], gate["min_final_speech_s"]]
-    of_decision = [decision[name] for name in ("smoothing_s", "min_confidence", "change_margin", "min_dwell_s")]
+    of_gate = [gate["rule"][field] for field in _GATE.values()]
+    of_windows = [gate[field] for field in _WINDOWS.values()]
+    of_decision = [decision[field] for field in _DECISION.values()]
     return [f"{value:g}" for value in (*of_gate, *of_windows, *of_decision)]
 
 
