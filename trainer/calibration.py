@@ -63,7 +63,10 @@ def ece_interval(predictions: Predictions) -> tuple[float, float] | None:
 
 
 def calibration_figures(
-    predictions: Predictions, before: Predictions | None, temperature: float | None
+    predictions: Predictions,
+    before: Predictions | None,
+    temperature: float | None,
+    gender_temperature: float | None = None,
 ) -> dict[str, Any]:
     """Calibration error and bins, JSON-ready.
 
@@ -71,8 +74,10 @@ def calibration_figures(
         predictions: as the model says.
         before: as it would say without its temperature; None where it has none.
         temperature: of the model.
+        gender_temperature: of its gender's logits, where it has labels by gender.
     """
-    figures = {"max_ece": MAX_ECE, "temperature": temperature, "after": _of(predictions)}
+    temperatures = {"temperature": temperature, "gender_temperature": gender_temperature}
+    figures = {"max_ece": MAX_ECE, **temperatures, "after": _of(predictions)}
     return {**figures, "before": None if before is None else _of(before)}
 
 

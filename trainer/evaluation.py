@@ -48,6 +48,8 @@ Speakers = Literal["test", "validation"]
 RESULT = "evaluation.json"
 TEMPERATURE = "temperature"
 """Key of a card's provenance: what the network's logits are divided by in its graph; absent without calibration."""
+GENDER_TEMPERATURE = "gender_temperature"
+"""The same of the gender's logits, where labels are by gender."""
 COMMITTEE = "committee"
 """Key of a card's provenance: how many networks answer together."""
 HELD_OUT = "held-out"
@@ -192,12 +194,12 @@ class _Heard:
         From the mean of a committee the temperature of its members cannot be taken back, nor from an emotion's times a
         gender's.
         """
-        before, temperature = None, _temperature(card)
+        before, temperature = None, _number(card, TEMPERATURE)
         by_gender = all(self.scheme.label_of(emotion) is None for emotion in VOCABULARY)
         if temperature is not None and card.provenance.get(COMMITTEE, 1) == 1 and not by_gender:
             means = np.array([_mean_without(clip, temperature) for clip in self.judged])
             before = predictions_of(self.utterances, self.scheme, means)
-        return calibration_figures(self.answers()[ORIGINAL], before, temperature)
+        return calibration_figures(self.answers()[ORIGINAL], before, temperature, _number(card, GENDER_TEMPERATURE))
 
 
 def _mean_without(clip: JudgedClip, temperature: float) -> NDArray[np.float64]:
@@ -210,8 +212,8 @@ def _mean_without(clip: JudgedClip, temperature: float) -> NDArray[np.float64]:
     return mean
 
 
-def _temperature(card: ModelCard) -> float | None:
-    found = card.provenance.get(TEMPERATURE)
+def _number(card: ModelCard, key: str) -> float | None:
+    found = card.provenance.get(key)
     return None if found is None else float(found)
 
 

@@ -95,9 +95,12 @@ def calibration_words(result: Mapping[str, Any]) -> str:
     words = f"Expected calibration error of clips (15 bins): {_ece(calibration['after'])}"
     if calibration["temperature"] is None:
         return f"{words}; the graph holds no temperature; wanted {calibration['max_ece']:g} at most."
+    # Files from before labels by gender had one of their own do not tell it.
+    gender = calibration.get("gender_temperature")
+    of_gender = "" if gender is None else f", the gender's {gender:g},"
     without = "" if before is None else f", {_ece(before)} without"
     return (
-        f"{words} with the temperature {calibration['temperature']:g} in the graph{without}; "
+        f"{words} with the temperature {calibration['temperature']:g}{of_gender} in the graph{without}; "
         f"wanted {calibration['max_ece']:g} at most."
     )
 

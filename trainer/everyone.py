@@ -2,7 +2,7 @@
 
 Whoever a model is judged by must not be trained on, and a model that never heard them has learnt from fewer. So a
 recipe is trained twice: once with speakers held out, for all figures and choices, and once with nobody held out, for
-use. Temperature and form are those of the first one; there is nobody left to choose them by.
+use. Temperatures and form are those of the first one; there is nobody left to choose them by.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from trainer.material import Material, gather, labelled
 from trainer.modelcard import card_path, markdown, pictures_path
 from trainer.runs import RunFolder, write_json
 from trainer.splits import split
+from trainer.temperature import Temperatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ MIN_AGREEMENT = 0.995
 
 
 class Judged(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where temperature and form come from.
+    """Where temperatures and form come from.
 
     Attributes:
         run: folder of the run with speakers held out.
@@ -95,7 +96,7 @@ def train_everyone(  # noqa: PLR0917 - as train_recipe, and the run that was jud
         root,
         run,
         cache=cache,
-        temperature=lambda: _temperature(judged),
+        temperatures=lambda: _temperatures(judged),
         should_stop=should_stop,
         beginning=beginning,
     )
@@ -199,9 +200,10 @@ def _check_same(recipe: Recipe, judged: Path) -> None:
         )
 
 
-def _temperature(judged: Path) -> float:
+def _temperatures(judged: Path) -> Temperatures:
     """What was fitted to the validation speakers of the judged run."""
     run = RunFolder(judged)
     if not run.metrics.is_file():
         raise NoInputError(f"{judged}: is not finished; finish it, then give this command again")
-    return float(msgspec.json.decode(run.metrics.read_bytes())["temperature"])
+    found = msgspec.json.decode(run.metrics.read_bytes())
+    return Temperatures(found["temperature"], found.get("gender_temperature", 1.0))

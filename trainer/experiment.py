@@ -20,6 +20,7 @@ from trainer.material import HeardWindows, gather, heard
 from trainer.nonspeech import non_speech_clips
 from trainer.quiet import load_tensorflow
 from trainer.runs import RunFolder
+from trainer.temperature import Temperatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,21 +88,21 @@ def train_on(
     *,
     cache: Path = CACHE,
     copies_seed: int | None = None,
-    temperature: Callable[[], float] | None = None,
+    temperatures: Callable[[], Temperatures] | None = None,
     should_stop: Callable[[int], bool] | None = None,
     beginning: Beginning | None = None,
 ) -> dict[str, float]:
     """Train `recipe` on the clips of `material` into the folder `run`, or go on there; UAR on the validation clips.
 
     Args:
-        material: its validation clips are not looked at where `temperature` is given.
+        material: its validation clips are not looked at where `temperatures` is given.
         recipe: what to train.
         root: data directory.
         run: where to.
         cache: folder of cached features.
         copies_seed: of the copies, which trainings with several seeds can share; None: that of `recipe`.
-        temperature: gives that of the logits when the training has ended; None: fitted to the validation clips, or 1
-            where there are none.
+        temperatures: gives those of the logits when the training has ended; None: fitted to the validation clips, or
+            1 where there are none.
         should_stop: asked after each step; default: whether Ctrl-C was pressed.
         beginning: what to go on with, where the recipe wants that.
 
@@ -117,9 +118,9 @@ def train_on(
     copies = cached_copies(material.splits.train, copied, root, cache)
     unspoken = recipe.non_speech and non_speech_clips(recipe.non_speech, root, cache)
     others = cached_copies(unspoken, copied, root, cache) if unspoken else None
-    if temperature is None and not material.splits.validation:
-        temperature = _no_temperature
-    lent = heard(material.splits.validation, recipe, "validation") if temperature is None else temperature
+    if temperatures is None and not material.splits.validation:
+        temperatures = Temperatures
+    lent = heard(material.splits.validation, recipe, "validation") if temperatures is None else temperatures
     trainer = _trainer(recipe, run, material, (copies, others), lent)
     if beginning is not None:
         trainer.begin_with(beginning.weights())
@@ -129,10 +130,6 @@ def train_on(
         raise KeyboardInterrupt
     figures: dict[str, float] = trainer.finish()["validation_uar"]
     return figures
-
-
-def _no_temperature() -> float:
-    return 1.0
 
 
 def check_chains(recipe: Recipe) -> None:
@@ -187,12 +184,12 @@ def _trainer(
     run: RunFolder,
     material: Material,
     cached: tuple[CachedCopies, CachedCopies | None],
-    lent: HeardWindows | Callable[[], float],
+    lent: HeardWindows | Callable[[], Temperatures],
 ) -> Trainer:
     """Everything that a training needs.
 
-    `cached`: speech, and what is none. `lent`: the validation windows, or what gives a temperature where nobody is
-    left to fit it.
+    `cached`: speech, and what is none. `lent`: the validation windows, or what gives temperatures where nobody is
+    left to fit them.
     """
     # Only now, when the features are there.
     load_tensorflow()

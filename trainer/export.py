@@ -98,7 +98,7 @@ def product_of(run: RunFolder, *, by_gender: bool) -> Product:
     name = f"{GENDER_PREFIX}{shipped.name}"
     description = f"Labels by the speaker's gender. {recipe.description}".strip()
     changed = recipe.replaced(name=name, labels=name_by_gender(recipe.labels), description=description)
-    return Product(changed, run.network_by_gender)
+    return Product(changed, run.network_by_gender, ("temperature", "gender_temperature"))
 
 
 def recipe_of(run: RunFolder) -> Recipe:

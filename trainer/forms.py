@@ -80,6 +80,8 @@ class Product:
     """Its name and labels are the model's."""
     network: Path
     """The deployed network."""
+    temperatures: tuple[str, ...] = ("temperature",)
+    """Keys of the run's figures: what its logits are divided by in its graph."""
 
 
 class Workshop:
@@ -89,6 +91,7 @@ class Workshop:
         """Let the daemon's ears hear the validation clips; files go to `out`."""
         recipe = product.recipe
         self._run, self._network, self._recipe, self._material, self._out = run, product.network, recipe, material, out
+        self._temperatures = product.temperatures
         self._scheme = label_scheme(recipe.labels)
         self._validation: HeardWindows = heard(material.splits.validation, recipe, "validation")
 
@@ -174,6 +177,7 @@ class Workshop:
         recipe, window = self._recipe, self._recipe.window
         n_outputs = len(self._scheme.labels) + (recipe.non_speech is not None)
         cards = [holding.card for holding in self._material.holdings]
+        metrics = msgspec.json.decode(self._run.metrics.read_bytes())
         return ModelCard(
             name=recipe.name,
             created=dt.datetime.now(tz=dt.UTC).date().isoformat(),
@@ -195,7 +199,7 @@ class Workshop:
                 **msgspec.json.decode(self._run.provenance.read_bytes()),
                 **told_beginning(self._run.root),
                 "label_scheme": recipe.labels,
-                "temperature": msgspec.json.decode(self._run.metrics.read_bytes())["temperature"],
+                **{name: metrics[name] for name in self._temperatures},
                 "committee": recipe.committee,
             },
             licences=(

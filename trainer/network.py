@@ -12,6 +12,7 @@ from trainer.architectures import build_architecture
 from trainer.architectures.frontend import FrontEnd
 from trainer.architectures.layers import AttentiveStatistics, Consensus, Detached
 from trainer.heads import Heads
+from trainer.temperature import Temperatures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,13 +73,13 @@ def front_end(table: FrontEndTable, *, cepstra: bool) -> FrontEnd:
     return FrontEnd(cepstra=cepstra, floor=table.floor, scale=table.scale, shift=table.shift)
 
 
-def deployed(body: Any, recipe: Recipe, temperature: float = 1.0, *, by_gender: bool = False) -> Any:
-    """All in one graph: front-end, members, temperature and the mean of their answers.
+def deployed(body: Any, recipe: Recipe, temperatures: Temperatures | None = None, *, by_gender: bool = False) -> Any:
+    """All in one graph: front-end, members, temperatures and the mean of their answers.
 
     Args:
         body: of `trained`.
         recipe: gives shapes and front-end.
-        temperature: logits are divided by it; see `trainer.temperature`.
+        temperatures: logits are divided by them, see `trainer.temperature`; None: by 1.
         by_gender: labels by gender, from the heads of emotion and gender together.
 
     Returns:
@@ -87,7 +88,8 @@ def deployed(body: Any, recipe: Recipe, temperature: float = 1.0, *, by_gender: 
     """
     features = keras.Input((recipe.window.frames, recipe.features.n_coefficients))
     maps = front_end(recipe.front_end, cepstra=recipe.features.name == "mfcc")(features)
-    consensus = Consensus(Heads.of(recipe), temperature, by_gender=by_gender)
+    own = temperatures or Temperatures()
+    consensus = Consensus(Heads.of(recipe), own.emotion, by_gender=by_gender, gender_temperature=own.gender)
     return keras.Model(features, consensus(body(maps)), name=recipe.name.replace("-", "_"))
 
 

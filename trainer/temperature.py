@@ -1,7 +1,7 @@
 """Temperature: how far the logits are to be divided so that a posterior of 0.7 is right seven times in ten.
 
-One number changes no label of a single window, and cannot be overfitted by much: Guo, C., Pleiss, G., Sun, Y. &
-Weinberger, K. (2017). On calibration of modern neural networks. ICML.
+One number for each head changes no label of a single window, and cannot be overfitted by much: Guo, C., Pleiss, G.,
+Sun, Y. & Weinberger, K. (2017). On calibration of modern neural networks. ICML.
 """
 
 from __future__ import annotations
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 _HIGHEST = 10.0
 _TINY = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Temperatures:
+    """What the logits of each head are divided by."""
+
+    emotion: float = 1.0
+    gender: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,10 +57,10 @@ class AnsweredWindows:
         return clip_averages(of_labels, self.clip, weights, len(self.truth))
 
 
-def fitted_temperature(answered: AnsweredWindows) -> float:
-    """The temperature, 1 to 10, that gives the lowest mean -log of the true label's posterior.
+def fitted_temperature(answered: AnsweredWindows, lowest: float = 1.0) -> float:
+    """The temperature, `lowest` to 10, that gives the lowest mean -log of the true label's posterior.
 
-    Never below 1: these clips' speakers chose the network, and strangers are understood no better than they are. A
+    Not below 1 where these clips' speakers chose the network: strangers are understood no better than they are, and a
     network that is too modest for them may be right about everybody else.
 
     It is fitted to the clips' results, which are what people see: means over windows are less sure than windows are.
@@ -67,6 +75,6 @@ def fitted_temperature(answered: AnsweredWindows) -> float:
         of_truth = posteriors[np.arange(len(truth)), truth]
         return float(np.mean(-np.log(np.maximum(of_truth, _TINY))))
 
-    found = minimize_scalar(loss, bounds=(0.0, math.log(_HIGHEST)), method="bounded")
+    found = minimize_scalar(loss, bounds=(math.log(lowest), math.log(_HIGHEST)), method="bounded")
     # A bounded search never quite reaches the bound.
     return 1.0 if loss(0.0) <= found.fun else float(math.exp(found.x))

@@ -21,10 +21,11 @@ from tqdm import tqdm
 from monitor.errors import ConfigError
 from trainer import network
 from trainer.heads import Heads
+from trainer.labels import GENDERS
 from trainer.material import labels_of
 from trainer.metrics import NO_ANSWER, score
 from trainer.runs import write_arrays, write_json
-from trainer.temperature import AnsweredWindows, fitted_temperature
+from trainer.temperature import AnsweredWindows, Temperatures, fitted_temperature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from trainer.runs import RunFolder
 
 _PREFETCHED = 8
+_LOWEST_OF_GENDER = 0.1
 
 
 class Validation:
@@ -50,6 +52,7 @@ class Validation:
         self._heard = heard
         self._truth = labels_of(utterances, recipe)
         self._corpora = [utterance.corpus for utterance in utterances]
+        self._genders = [utterance.gender for utterance in utterances]
         self._heads = Heads.of(recipe)
 
     def uar(self, body: Any, temperature: float = 1.0) -> dict[str, float]:
@@ -59,14 +62,30 @@ class Validation:
         figures = {corpus: self._corpus_uar(corpus, predicted) for corpus in dict.fromkeys(self._corpora)}
         return {**figures, "mean": float(np.mean(list(figures.values())))}
 
-    def temperature(self, body: Any) -> float:
-        """The temperature that fits these clips."""
-        return fitted_temperature(self._answered(body))
+    def temperatures(self, body: Any) -> Temperatures:
+        """Those that fit these clips.
+
+        That of the gender may make surer: networks are chosen by emotions alone.
+        """
+        gender = fitted_temperature(self._gendered(body), _LOWEST_OF_GENDER) if self._heads.n_genders else 1.0
+        return Temperatures(fitted_temperature(self._answered(body)), gender)
 
     def _answered(self, body: Any) -> AnsweredWindows:
-        logits = _in_parts(lambda maps: self._heads.split(body(maps, training=False))[0], self._maps)
-        heard = self._heard
+        heard, logits = self._heard, self._logits(body, 0)
         return AnsweredWindows(logits, heard.clip, heard.speech_ratios, self._heads.n_labels, np.array(self._truth))
+
+    def _gendered(self, body: Any) -> AnsweredWindows:
+        """What is said of the gender, of the clips where it is known."""
+        known = np.array([gender in GENDERS for gender in self._genders])
+        number, heard = np.cumsum(known) - 1, self._heard
+        windows = known[heard.clip]
+        truth = np.array([list(GENDERS).index(gender) for gender in self._genders if gender in GENDERS])
+        logits = self._logits(body, 1)[windows]
+        clip, weights = number[heard.clip[windows]], heard.speech_ratios[windows]
+        return AnsweredWindows(logits, clip, weights, self._heads.n_genders, truth)
+
+    def _logits(self, body: Any, head: int) -> NDArray[np.float32]:
+        return _in_parts(lambda maps: self._heads.split(body(maps, training=False))[head], self._maps)
 
     def _corpus_uar(self, corpus: str, predicted: NDArray[np.int64]) -> float:
         of_corpus = [i for i, name in enumerate(self._corpora) if name == corpus]
@@ -79,14 +98,14 @@ class Trainer:
     """One training under way."""
 
     def __init__(
-        self, recipe: Recipe, batches: Batches, judge: Validation | Callable[[], float], run: RunFolder
+        self, recipe: Recipe, batches: Batches, judge: Validation | Callable[[], Temperatures], run: RunFolder
     ) -> None:
         """Build network and optimiser; take up the state in `run`, where there is one.
 
         Args:
             recipe: what to train.
             batches: to train on.
-            judge: the validation speakers' clips; or, where everybody is trained on, gives the temperature when
+            judge: the validation speakers' clips; or, where everybody is trained on, gives the temperatures when
                 the training has ended.
             run: the folder.
         """
@@ -156,14 +175,15 @@ class Trainer:
         else:
             self._use_averages()
         judge = self._judge
-        temperature = judge.temperature(self._body) if isinstance(judge, Validation) else judge()
-        deployed = network.deployed(self._body, self._recipe, temperature)
+        temperatures = judge.temperatures(self._body) if isinstance(judge, Validation) else judge()
+        deployed = network.deployed(self._body, self._recipe, temperatures)
         deployed.save(self._run.network)
         if self._recipe.tasks.gender:
-            network.deployed(self._body, self._recipe, temperature, by_gender=True).save(self._run.network_by_gender)
+            network.deployed(self._body, self._recipe, temperatures, by_gender=True).save(self._run.network_by_gender)
         figures = {
-            "validation_uar": judge.uar(self._body, temperature) if isinstance(judge, Validation) else {},
-            "temperature": round(temperature, 4),
+            "validation_uar": judge.uar(self._body, temperatures.emotion) if isinstance(judge, Validation) else {},
+            "temperature": round(temperatures.emotion, 4),
+            "gender_temperature": round(temperatures.gender, 4),
             "steps": self.step,
             "parameters": self._body.count_params(),
             "multiply_adds": network.multiply_adds(deployed),

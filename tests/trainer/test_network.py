@@ -24,7 +24,7 @@ def both_sides(recipe, temperature):
     features = np.random.default_rng(0).normal(-8, 2, (3, *network.deployed(body, recipe).input_shape[1:]))
     maps = network.front_end(recipe.front_end, cepstra=recipe.features.name == "mfcc")(features.astype(np.float32))
     logits = np.asarray(body(maps, training=False), np.float64)
-    deployed = network.deployed(body, recipe, temperature)
+    deployed = network.deployed(body, recipe, network.Temperatures(temperature, 3.0))
     return logits, network.posteriors_of(deployed, features.astype(np.float32)), body.count_params()
 
 
@@ -64,7 +64,8 @@ def by_gender(recipe):
     features = np.random.default_rng(0).normal(-8, 2, (3, 300, 40)).astype(np.float32)
     maps = network.front_end(recipe.front_end, cepstra=True)(features)
     of_both = [
-        network.posteriors_of(network.deployed(body, recipe, 1.7, by_gender=it), features) for it in (False, True)
+        network.posteriors_of(network.deployed(body, recipe, network.Temperatures(1.7, 0.4), by_gender=it), features)
+        for it in (False, True)
     ]
     return np.asarray(body(maps, training=False), np.float64), *of_both
 
@@ -73,10 +74,9 @@ def test_heads_lie_behind_the_posteriors(worker, tiny):
     recipe = tasks_of(tiny, gender=0.1, speech_activity=0.2).replaced(architecture=SMALL)
     logits, plain, gendered = worker(by_gender, recipe)
     emotion, gender, activity = logits[..., :8], logits[..., 8:10], logits[..., 10:]
-    powers = np.exp(emotion / 1.7)
     posteriors, shares = (
-        powers / powers.sum(axis=2, keepdims=True),
-        np.exp(gender) / np.exp(gender).sum(2, keepdims=True),
+        np.exp(logits / temperature) / np.exp(logits / temperature).sum(axis=2, keepdims=True)
+        for logits, temperature in ((emotion, 1.7), (gender, 0.4))
     )
     steps = (1 / (1 + np.exp(-activity))).mean(axis=1)
     assert steps.shape[1] == 75

@@ -32,6 +32,11 @@ def test_nobody_is_made_surer_than_the_network_is():
     assert 1.0 <= fitted_temperature(answered(1.0)) < 1.06
 
 
+@pytest.mark.parametrize(("needed", "found"), [(0.5, 0.5), (0.1, 0.25)])
+def test_what_these_clips_did_not_choose_may_be_made_surer(needed, found):
+    assert fitted_temperature(answered(needed), lowest=0.25) == pytest.approx(found, rel=0.06)
+
+
 def test_clips_without_a_window_do_not_count():
     assert fitted_temperature(answered(2.0, n_silent=3000)) == pytest.approx(fitted_temperature(answered(2.0)))
 

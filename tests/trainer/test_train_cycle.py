@@ -275,6 +275,7 @@ def test_everyone_can_be_trained_beside_the_judged_run_and_waits_for_its_end(tra
     assert (workplace / "runs/early/log.jsonl").read_text() == steps  # nothing was trained twice
     found, wanted = (json.loads((workplace / f"runs/{name}/metrics.json").read_text()) for name in ("early", "late"))
     assert found["temperature"] == wanted["temperature"]
+    assert found["gender_temperature"] == wanted["gender_temperature"] != 1
 
 
 def test_labels_by_gender_come_from_the_same_run(trained, workplace, corpora_root):
@@ -284,6 +285,9 @@ def test_labels_by_gender_come_from_the_same_run(trained, workplace, corpora_roo
     assert file.card.labels[:2] == ("female_neutral", "female_happy")
     assert len(file.card.labels) == 14
     assert file.card.activity_steps == 30
+    metrics = json.loads((workplace / "runs/tiny/metrics.json").read_text())
+    assert file.card.provenance["gender_temperature"] == metrics["gender_temperature"]
+    assert "gender_temperature" not in read_model_file(workplace / "models/tiny.tflite").card.provenance
     model = EmotionModel(file)
     answer = model.answer(file.probe.features)
     assert answer.posteriors.sum() == pytest.approx(1)

@@ -74,7 +74,7 @@ class Detached(layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable(package="ser_monitor")
 class Consensus(layers.Layer):  # type: ignore[misc]
-    """Mean of the members' answers; the emotion's logits are divided by a temperature first (Guo et al. 2017)."""
+    """Mean of the members' answers; a head's logits are divided by its temperature first (Guo et al. 2017)."""
 
     def __init__(
         self,
@@ -82,19 +82,22 @@ class Consensus(layers.Layer):  # type: ignore[misc]
         temperature: float = 1.0,
         *,
         by_gender: bool = False,
+        gender_temperature: float = 1.0,
         **kwargs: Any,
     ) -> None:
         """Take the shape of the members' answers.
 
         Args:
             heads: of each member; a dictionary where a file is read; None: all columns are of the emotion.
-            temperature: above 1 makes less sure, below 1 surer.
+            temperature: of the emotion; above 1 makes less sure, below 1 surer.
             by_gender: each label for women and for men, as `label_scheme` orders them.
+            gender_temperature: of the gender.
             kwargs: Keras' own.
         """
         super().__init__(**kwargs)
         self.heads = Heads(**heads) if isinstance(heads, dict) else heads
         self.temperature, self.by_gender = temperature, by_gender
+        self.gender_temperature = gender_temperature
 
     def call(self, logits: Any) -> Any:
         """float32 (batch, members, columns) to (batch, outputs + time steps).
@@ -105,7 +108,7 @@ class Consensus(layers.Layer):  # type: ignore[misc]
         emotion, gender, activity = heads.split(logits)
         posteriors = ops.softmax(emotion / self.temperature, axis=-1)
         if self.by_gender:
-            shares, n_labels = ops.softmax(gender, axis=-1), heads.n_labels
+            shares, n_labels = ops.softmax(gender / self.gender_temperature, axis=-1), heads.n_labels
             of_genders = [shares[..., i : i + 1] * posteriors[..., :n_labels] for i in range(heads.n_genders)]
             posteriors = ops.concatenate([*of_genders, posteriors[..., n_labels:]], axis=-1)
         answers = [posteriors, ops.sigmoid(activity)] if heads.activity else [posteriors]
@@ -113,8 +116,13 @@ class Consensus(layers.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """What the constructor takes."""
-        own = {"heads": self.heads and asdict(self.heads), "temperature": self.temperature, "by_gender": self.by_gender}
-        return {**super().get_config(), **own}
+        return {
+            **super().get_config(),
+            "heads": self.heads and asdict(self.heads),
+            "temperature": self.temperature,
+            "by_gender": self.by_gender,
+            "gender_temperature": self.gender_temperature,
+        }
 
 
 def as_image(maps: Any, *, mean_removed: bool) -> Any:
