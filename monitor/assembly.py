@@ -71,8 +71,13 @@ def load_model(settings: Settings, meanwhile: Callable[[], bool] = lambda: True)
 
 def make_pipeline(settings: Settings, model: Classifier, *, limit_events: bool = True) -> Pipeline:
     """A pipeline over `model`; `limit_events=False` reports every change, as a recording's reader wants it."""
+    return Pipeline(model, rules_of(settings, limit_events=limit_events))
+
+
+def rules_of(settings: Settings, *, limit_events: bool = True) -> PipelineRules:
+    """What the configuration says of gate and decision, as the pipeline takes it."""
     vad, decision = settings.vad, settings.decision
-    rules = PipelineRules(
+    return PipelineRules(
         gate=GateRule(
             mode=vad.mode,
             floor_dbfs=vad.floor_dbfs,
@@ -92,7 +97,6 @@ def make_pipeline(settings: Settings, model: Classifier, *, limit_events: bool =
         ),
         max_events_per_min=decision.max_events_per_min if limit_events else 0,
     )
-    return Pipeline(model, rules)
 
 
 class Assembly:
