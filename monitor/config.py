@@ -158,6 +158,7 @@ class VadSettings(Table, frozen=True):
     activity_hangover_ms: Milliseconds = 550
     """A segment ends when the model sees no speech for so long, or for `hangover_ms` where that is longer, though the
     gate is open; it looks in fifths of a second; 0 waits for the gate."""
+    # At 1, nothing would ever be speech.
     min_activity_posterior: Annotated[float, Meta(ge=0.0, le=0.99)] = 0.6
     """A fifth of a second that the model finds less likely to hold speech than this is a pause; for models that can
     tell. With 0.8 more sentences are parted in noise, and more of their ends is missed."""

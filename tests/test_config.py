@@ -383,7 +383,8 @@ class Page:
         self.count += 1
         name = self.chance.choice(self.NAMES)
         quote = name[-1] if name[-1] in "'\"" else ""
-        written = f"{name.removesuffix(quote)}{self.count}{quote}"
+        # With a line between: the first "3" and the 31st "" would read alike.
+        written = f"{name.removesuffix(quote)}_{self.count}{quote}"
         return written, next(iter(tomllib.loads(f"{written} = 0")))
 
     def put(self, *texts):

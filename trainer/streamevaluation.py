@@ -16,7 +16,7 @@ from trainer.audio import read_clip
 from trainer.conversations import CONDITIONS, Stage, scene_of
 from trainer.plots import drawn
 from trainer.runs import git_revision, versions, write_json
-from trainer.streamaims import DELAY, LOSS, STREAM_LOSS
+from trainer.streamaims import DELAY, LOSS, STREAM_LOSS, worth
 from trainer.streamfigures import (
     Answer,
     Tally,
@@ -106,6 +106,8 @@ def stream_evaluation(
     judged = list(mapped(_judge, tasks, f"{part} streams", setup=_open_worker, setup_args=(path, root, part, setting)))
     of = {group: [j for task, j in zip(tasks, judged, strict=True) if task.group == group] for group in _GROUPS}
     words = ["ser-train evaluate", path.name, "--stream", *(["--speakers", part] if part != "test" else [])]
+    speech = _speech(of["speech"], file.card)
+    neutral, noise = neutral_figures(_total(of["neutral"])), noise_figures(_total(of["noise"]))
     return {
         "model": file.card.name,
         "identity": file.identity,
@@ -116,9 +118,10 @@ def stream_evaluation(
         "seed": SEED,
         "revision": git_revision(),
         "versions": versions(),
-        **_speech(of["speech"], file.card),
-        "neutral": neutral_figures(_total(of["neutral"])),
-        "noise": noise_figures(_total(of["noise"])),
+        "worth": worth(speech["conditions"], neutral, noise),
+        **speech,
+        "neutral": neutral,
+        "noise": noise,
         "noise_kinds": {
             name: noise_figures(tally) for judged_one in of["noise"] for name, tally in judged_one.tallies.items()
         },

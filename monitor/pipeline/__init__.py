@@ -49,7 +49,7 @@ class GateRule:
     activity_hangover_ms: int = 550
     """A segment ends when the model has seen no speech for so long, though the gate is open; 0 does not ask."""
     min_activity_posterior: float = 0.6
-    """The part of a window in which the model finds speech less likely than this is a pause."""
+    """A part of a window in which the model finds speech less likely than this is a pause."""
 
     @property
     def parting_ms(self) -> int:

@@ -346,10 +346,10 @@ BARKS = (np.random.default_rng(8).standard_normal(4 * 16000) * 450).astype(np.in
 """The gate takes it for speech."""
 
 
-def among_barks(hangover_ms=700, classifier=Seeing, first_s=2.0, barks_s=4.0):
+def among_barks(hangover_ms=700, classifier=Seeing, first_s=2.0, barks_s=4.0, **gate):
     """Two sentences, the second of two seconds, seconds of barking between them."""
     samples = np.concatenate([talk(-1, first_s), BARKS[: round(barks_s * 16000)], talk(2, -1, seed=4)])
-    rules = replace(QUICK, gate=replace(QUICK.gate, activity_hangover_ms=hangover_ms))
+    rules = replace(QUICK, gate=replace(QUICK.gate, activity_hangover_ms=hangover_ms, **gate))
     pipeline = Pipeline(classifier(), rules, LoudIsSpeech)
     return hear(pipeline, samples) + pipeline.flush()
 
@@ -370,6 +370,20 @@ def test_a_segment_ends_where_nobody_speaks_though_the_gate_is_open():
         assert life[0].speech_samples > 0.3 * 16000  # `new` comes once enough of its own speech was voiced
     ends = [e.end_sample / 16000 for e in events if isinstance(e, Estimate)]
     assert not [end for end in ends if 3.8 < end < 7.3]
+
+
+class Unsure(Seeing):
+    """Takes barks for speech with a posterior of 0.7."""
+
+    def answer(self, values):
+        answer = super().answer(values)
+        return Answer(answer.posteriors, np.maximum(answer.activity, 0.7))
+
+
+@pytest.mark.parametrize(("min_posterior", "n_segments"), [(0.6, 1), (0.8, 2)])
+def test_what_is_too_unlikely_speech_parts_segments(min_posterior, n_segments):
+    events = among_barks(classifier=Unsure, min_activity_posterior=min_posterior)
+    assert len(by_segment(emotion_events(events))) == n_segments
 
 
 class SeeingLong(Seeing):

@@ -143,6 +143,19 @@ def test_the_defaults_of_a_search_are_what_evaluate_finds(tuned, root, tmp_path)
         }
     assert defaults["noise"] == judged["noise"]
     assert defaults["neutral"] == judged["neutral"]
+    assert defaults["worth"] == judged["worth"]
+
+
+def test_a_search_draws_and_shows_every_setting(tuned, root, capsys):
+    assert run_tune(root, tuned) == 0
+    setting = json.loads((tuned / "tune.json").read_text())["best"]["setting"]
+    fields = [*setting["gate"]["rule"], "min_speech_s", "min_final_speech_s", *setting["decision"]]
+    heading = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| setting "))
+    assert heading.count("|") == len(fields) + 2
+    drawn = drawn_gates(400, OWN, seed=0)
+    never = {"floor_dbfs"}  # who speaks softly, or far away, would not be heard
+    for name in set(setting["gate"]["rule"]) - never:
+        assert len({getattr(gate.rule, name) for gate in drawn}) > 1, name
 
 
 @pytest.mark.parametrize(
