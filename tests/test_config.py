@@ -126,6 +126,10 @@ def test_without_a_file_the_defaults_hold(monkeypatch, tmp_path):
             "[decision]\nsmoothing_s = inf\n",
             "config.toml:2: [decision] smoothing_s is inf, wanted a number from 0 to 60",
         ),
+        (
+            "[vad]\nmin_activity_posterior = 1\n",
+            "config.toml:2: [vad] min_activity_posterior is 1, wanted a number from 0 to 0.99",
+        ),
         ("[audio]\nring_s = 0\n", "config.toml:2: [audio] ring_s is 0, wanted a number above 0, at most 3600"),
         ("schema_version = 2\n", "config.toml:1: schema_version is 2, wanted 1"),
         (

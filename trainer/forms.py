@@ -199,7 +199,8 @@ class Workshop:
                 **msgspec.json.decode(self._run.provenance.read_bytes()),
                 **told_beginning(self._run.root),
                 "label_scheme": recipe.labels,
-                **{name: metrics[name] for name in self._temperatures},
+                # Runs from before genders had one divide them by nothing.
+                **{name: metrics.get(name, 1.0) for name in self._temperatures},
                 "committee": recipe.committee,
             },
             licences=(

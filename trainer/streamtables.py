@@ -63,7 +63,7 @@ def stream_tables(result: Mapping[str, Any]) -> str:
         _noise_table(result["noise_kinds"], result["noise"]),
         _neutral_line(result["neutral"]),
         table(["aim", "at most", *conditions], [_aim_row(aim, conditions) for aim in _AIMS]),
-        f"worth, as tune counts it: {result['worth']:.1f} points",
+        f"worth, as tune counts it: {result['worth']:.1f} points" if "worth" in result else "",
     ]
     return "\n\n".join(part for part in parts if part)
 

@@ -64,11 +64,13 @@ def fitted_temperature(answered: AnsweredWindows, lowest: float = 1.0) -> float:
     network that is too modest for them may be right about everybody else.
 
     It is fitted to the clips' results, which are what people see: means over windows are less sure than windows are.
-    Clips count alike, as they do in the calibration error; those without a window do not count.
+    Clips count alike, as they do in the calibration error; those without a window do not count. Of none at all it is 1.
     """
     # All windows: which are passed over would change with the temperature, and the loss jump.
     heard = answered.posteriors(1.0, 0.0).any(axis=1)
     truth = answered.truth[heard]
+    if not len(truth):
+        return 1.0
 
     def loss(log_temperature: float) -> float:
         posteriors = answered.posteriors(math.exp(log_temperature), 0.0)[heard]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from trainer.calibration import calibration_figures, ece_interval, without_temperature
+from trainer.evaluationtables import calibration_words
 from trainer.figures import Predictions
 from trainer.metrics import reliability
 
@@ -68,3 +69,12 @@ def test_one_speaker_gives_no_interval(calibrated):
     alone = predictions(calibrated.truth[:50], calibrated.posteriors[:50], 1)
     assert ece_interval(alone) is None
     assert calibration_figures(alone, None, None)["after"]["ece_interval"] is None
+
+
+def test_words_tell_the_temperatures_of_a_graph(calibrated):
+    figures = calibration_figures(calibrated, None, 1.5, 0.25)
+    assert "with the temperature 1.5, the gender's 0.25, in the graph; wanted" in calibration_words(
+        {"calibration": figures}
+    )
+    del figures["gender_temperature"]  # as files of before
+    assert "with the temperature 1.5 in the graph; wanted" in calibration_words({"calibration": figures})

@@ -1,6 +1,8 @@
 """The network that is trained, and the one that is deployed: in a process of its own, as it is TensorFlow's."""
 
 import importlib.util
+import itertools
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -161,3 +163,40 @@ def test_committee_changes_the_digest(tiny):
     assert tiny.replaced(committee=1).digest() != tiny.replaced(committee=2).digest()
     with pytest.raises(msgspec.ValidationError, match="committee"):
         msgspec.convert({**msgspec.to_builtins(tiny), "committee": 0}, type(tiny))
+
+
+N_CLIPS = 600
+
+
+def fitted(recipe, letters, of_gender):
+    """Temperatures by clips of one window, whose speakers have the genders `letters`, behind logits `of_gender`."""
+    from trainer.corpora import Utterance
+    from trainer.material import HeardWindows
+    from trainer.training import Validation
+
+    clips = [Utterance("RAVDESS", Path(str(i)), "01", letter, "sad", "en", "") for i, letter in enumerate(letters)]
+    windows = np.zeros((N_CLIPS, 1, recipe.features.n_coefficients), np.float32)
+    heard = HeardWindows(windows, np.arange(N_CLIPS), np.ones(N_CLIPS))
+    logits = np.zeros((N_CLIPS, 1, 10), np.float32)
+    logits[:, 0, 8:] = of_gender
+    parts = itertools.cycle([logits[i : i + 256] for i in range(0, N_CLIPS, 256)])
+    return Validation(clips, heard, recipe).temperatures(lambda maps, training: next(parts))
+
+
+def test_the_genders_temperature_is_fitted_to_clips_whose_gender_is_known(worker, tiny):
+    recipe = tasks_of(tiny, gender=0.1)
+    rng = np.random.default_rng(5)
+    likely = rng.normal(0, 2, N_CLIPS)
+    is_male = rng.random(N_CLIPS) < 1 / (1 + np.exp(-likely))
+    letters = ["m" if it else "f" for it in is_male]
+    # Half as sure as they might be.
+    logits = np.stack([np.zeros(N_CLIPS), likely / 2], axis=1)
+    found = worker(fitted, recipe, letters, logits)
+    assert found.gender == pytest.approx(0.5, rel=0.15)
+    assert found.emotion == pytest.approx(1, abs=1e-3)
+    # Those that nobody knows the gender of are not asked, whatever is said of them.
+    some = [letter if i % 3 else "" for i, letter in enumerate(letters)]
+    known = np.array([bool(letter) for letter in some])
+    wild = np.where(known[:, None], logits, 50 * logits[:, ::-1])
+    assert worker(fitted, recipe, some, wild).gender == pytest.approx(0.5, rel=0.2)
+    assert worker(fitted, recipe, [""] * N_CLIPS, logits).gender == 1
