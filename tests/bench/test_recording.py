@@ -26,11 +26,11 @@ class Counting:
 
 
 class Sure(Counting):
-    """The same, but every window is surely speech: one that is passed over would be looked at again."""
+    """The same, but all of every window is surely speech: one that is passed over would be looked at again."""
 
     def answer(self, values):
         answer = super().answer(values)
-        return Answer(answer.posteriors / answer.posteriors.sum(), answer.activity)
+        return Answer(answer.posteriors / answer.posteriors.sum(), np.ones_like(answer.activity))
 
 
 @pytest.fixture(scope="module")
