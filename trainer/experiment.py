@@ -145,26 +145,29 @@ def check_chains(recipe: Recipe) -> None:
         raise ConfigError("training.refit leaves nobody to choose by; wanted it with training.keep = 'last'")
     if bool(recipe.training.consistency) != bool(augment.twin):
         raise ConfigError("training.consistency and the stage augment.twin go together; found one without the other")
-    _check_learning(recipe)
+    _check_adapter(recipe)
     energies_chain(recipe.augment.energies)
     maps_chain(recipe.augment.maps)
 
 
-def _check_learning(recipe: Recipe) -> None:
-    """Refuse to teach only the output for no speech where there is none, or where the rest would not stay as it is."""
+def _check_adapter(recipe: Recipe) -> None:
+    """Refuse an adapter without what it is laid on, or where labels would be told otherwise than they are.
+
+    Raises:
+        ConfigError: saying what is wanted.
+    """
     table = recipe.training
-    if table.learns == "all":
+    if recipe.adapter is None:
         return
-    if recipe.non_speech is None or not table.begins_with:
+    if recipe.non_speech is None or not recipe.tasks.speech_activity or not table.begins_with:
         raise ConfigError(
-            f"training.learns = '{table.learns}' teaches one output of a network that is there; wanted the table "
-            "non_speech and training.begins_with"
+            "an adapter learns what is no speech and where somebody speaks, beside a network that is there; wanted the "
+            "table non_speech, tasks.speech_activity and training.begins_with"
         )
-    if table.weight_decay or table.label_smoothing:
+    if table.label_smoothing:
         raise ConfigError(
-            f"training.learns = '{table.learns}' with weight_decay = {table.weight_decay:g}, label_smoothing = "
-            f"{table.label_smoothing:g}; wanted 0 for both: the one would shrink weights that are to stay, the other "
-            "keep speech from being surely speech"
+            f"an adapter with training.label_smoothing = {table.label_smoothing:g}; wanted 0: it would keep speech "
+            "from being surely speech"
         )
 
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from monitor.errors import ConfigError, ModelError, NoInputError
+from trainer.adapter import adapted
 from trainer.architectures import build_architecture
 from trainer.architectures.frontend import FrontEnd
 from trainer.architectures.layers import AttentiveStatistics, Consensus, Detached
@@ -61,11 +62,8 @@ def _member(recipe: Recipe, shape: tuple[int, int]) -> Any:
             )
         columns.append(keras.layers.Flatten()(keras.layers.Dense(1)(Detached()(pooling.input))))
     member = keras.Model(body.input, keras.layers.Concatenate()(columns)) if len(columns) > 1 else body
-    if recipe.training.learns == "non-speech":
-        # Batch normalisation that is frozen keeps its statistics too. Of the classifier, the loss moves one column.
-        for layer in member.layers:
-            layer.trainable = layer is classifier
-    return member
+    # Batch normalisation that is frozen keeps its statistics too.
+    return adapted(member, heads, recipe.adapter) if recipe.adapter else member
 
 
 def front_end(table: FrontEndTable, *, cepstra: bool) -> FrontEnd:

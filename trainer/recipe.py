@@ -88,6 +88,18 @@ class TasksTable(Table, frozen=True, kw_only=True):
     speech_activity: NotNegative = 0.0
 
 
+class AdapterTable(Table, frozen=True, kw_only=True):
+    """Small networks beside a finished one, which stays as it is: they alone learn; see `trainer.adapter`.
+
+    Attributes:
+        units: hidden units of each.
+        steps: time steps of the network that speech activity in one of them is told from.
+    """
+
+    units: Count = 16
+    steps: Count = 3
+
+
 class FrontEndTable(Table, frozen=True, kw_only=True):
     """The first layers of the network: log energies to maps of about unit spread that do not know the level.
 
@@ -167,8 +179,6 @@ class TrainingTable(Table, frozen=True, kw_only=True):
         refit: for cross-validation of what was chosen before: the speakers to choose by are trained on too.
         begins_with: recipe whose finished network the training goes on with; empty: it begins with chance. See
             `trainer.beginning`.
-        learns: all of the network, or only the output for what is no speech: whatever else the network says stays, but
-            for the posteriors of labels, which that output takes its share from.
     """
 
     steps: Count
@@ -188,7 +198,6 @@ class TrainingTable(Table, frozen=True, kw_only=True):
     keep: Literal["last", "best"] = "last"
     refit: bool = False
     begins_with: str = ""
-    learns: Literal["all", "non-speech"] = "all"
 
 
 class Recipe(Table, frozen=True, kw_only=True):
@@ -206,6 +215,7 @@ class Recipe(Table, frozen=True, kw_only=True):
     corpora: Annotated[dict[str, CorpusUse], Meta(min_length=1)]
     non_speech: NonSpeechTable | None = None
     tasks: TasksTable = TasksTable()
+    adapter: AdapterTable | None = None
     front_end: FrontEndTable = FrontEndTable()
     augment: AugmentTable = AugmentTable()
     sampling: SamplingTable = SamplingTable()

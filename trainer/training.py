@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from monitor.errors import ConfigError
 from trainer import network
+from trainer.adapter import is_adapter
 from trainer.heads import Heads
 from trainer.labels import GENDERS
 from trainer.material import labels_of
@@ -133,7 +134,7 @@ class Trainer:
         Raises:
             ConfigError: they are those of another network.
         """
-        own = self._body.weights
+        own = [weight for weight in self._body.weights if not is_adapter(weight)]
         if [tuple(weight.shape) for weight in own] != [weight.shape for weight in weights]:
             raise ConfigError(
                 f"recipe '{self._recipe.name}': its network has {len(own)} arrays of weights, that to begin with "
@@ -221,15 +222,7 @@ class Trainer:
 
         Those of the training belong to its own weights: with them the averaged weights lose 3 to 6 points of UAR.
         """
-        learnt = self._body.trainable_variables
-        before = _values(learnt)
-        self._optimizer.finalize_variable_values(learnt)
-        if self._recipe.training.learns == "non-speech":
-            # Averages of what never changed are not the same to the last bit.
-            n_labels = Heads.of(self._recipe).n_labels
-            for variable, own in zip(learnt, before, strict=True):
-                own[..., n_labels:] = np.asarray(variable)[..., n_labels:]
-                variable.assign(own)
+        self._optimizer.finalize_variable_values(self._body.trainable_variables)
         for number in range(self.step, self.step + self._recipe.training.renormalise_batches):
             maps, _ = self._batches.batch(number)
             self._body(maps, training=True)
@@ -292,9 +285,6 @@ class HeadsLoss(keras.losses.Loss):  # type: ignore[misc]
         """
         wanted, wanted_gender, spoken = self._heads.split(ops.expand_dims(targets, 1))
         emotion, gender, activity = self._heads.split(logits)
-        if self._training.learns == "non-speech":
-            of_labels, of_none = emotion[..., : self._heads.n_labels], emotion[..., self._heads.n_labels :]
-            emotion = ops.concatenate([ops.stop_gradient(of_labels), of_none], axis=-1)
         smoothing = self._training.label_smoothing
         smooth = wanted * (1 - smoothing) + smoothing / self._heads.n_outputs
         loss = _cross_entropy(smooth, emotion)

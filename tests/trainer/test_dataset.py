@@ -14,6 +14,7 @@ from trainer.heads import Heads
 from trainer.labels import label_scheme
 from trainer.material import gather, heard
 from trainer.nonspeech import non_speech_clips
+from trainer.recipe import AdapterTable
 
 
 @pytest.fixture(scope="session")
@@ -118,19 +119,20 @@ def test_a_refit_is_for_crossval_and_keeps_the_last_weights(tiny, corpora_root, 
 @pytest.mark.parametrize(
     ("changes", "wanted"),
     [
-        ({"begins_with": ""}, "wanted the table non_speech and training.begins_with"),
-        ({"weight_decay": 1e-3}, "weight_decay = 0.001, label_smoothing = 0; wanted 0 for both"),
-        ({"label_smoothing": 0.1}, "label_smoothing = 0.1; wanted 0 for both"),
+        ({"begins_with": ""}, "non_speech, tasks.speech_activity and training.begins_with"),
+        ({"label_smoothing": 0.1}, "label_smoothing = 0.1; wanted 0"),
     ],
 )
-def test_one_output_is_taught_to_a_network_that_is_to_stay_as_it_is(tiny, changes, wanted):
-    still = {"begins_with": "other", "learns": "non-speech", "weight_decay": 0.0, "label_smoothing": 0.0}
-    training = msgspec.structs.replace(tiny.training, **still)
-    check_chains(tiny.replaced(training=training))
+def test_an_adapter_is_laid_on_a_network_that_is_to_stay_as_it_is(tiny, changes, wanted):
+    training = msgspec.structs.replace(tiny.training, begins_with="other", label_smoothing=0.0)
+    tasks = msgspec.structs.replace(tiny.tasks, speech_activity=0.2)
+    adapted = tiny.replaced(adapter=AdapterTable(), training=training, tasks=tasks)
+    check_chains(adapted)
     with pytest.raises(ConfigError, match=wanted):
-        check_chains(tiny.replaced(training=msgspec.structs.replace(training, **changes)))
-    with pytest.raises(ConfigError, match="wanted the table non_speech"):
-        check_chains(tiny.replaced(training=training, non_speech=None))
+        check_chains(adapted.replaced(training=msgspec.structs.replace(training, **changes)))
+    for lacking in ({"non_speech": None}, {"tasks": tiny.tasks}):
+        with pytest.raises(ConfigError, match="wanted the table non_speech"):
+            check_chains(adapted.replaced(**lacking))
 
 
 def test_another_seed_draws_other_batches(tiny, corpora_root, session_cache, tmp_path):

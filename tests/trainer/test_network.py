@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from monitor.errors import ConfigError
+from trainer.recipe import AdapterTable
+from trainer.recipefile import read_recipe, recipe_path
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -85,6 +87,49 @@ def test_heads_lie_behind_the_posteriors(worker, tiny):
     np.testing.assert_allclose(plain, np.hstack([posteriors.mean(axis=1), steps]), atol=1e-6)
     women, men = ((shares[..., i : i + 1] * posteriors[..., :7]).mean(axis=1) for i in (0, 1))
     np.testing.assert_allclose(gendered, np.hstack([women, men, posteriors.mean(axis=1)[:, 7:], steps]), atol=1e-6)
+
+
+def with_adapter(plain, adapted):
+    """Answers of a network, and of the same with an adapter: at first, and with all that can learn moved."""
+    import keras
+
+    from trainer import network
+    from trainer.adapter import is_adapter
+
+    keras.utils.set_random_seed(2)
+    one, other = network.trained(plain), network.trained(adapted)
+    laid_on = [weight for weight in other.weights if not is_adapter(weight)]
+    for weight, value in zip(laid_on, one.get_weights(), strict=True):
+        weight.assign(value)
+    maps = np.random.default_rng(0).normal(0, 1, (3, *one.input_shape[1:])).astype(np.float32)
+    answers = [np.asarray(net(maps, training=False)) for net in (one, other)]
+    learning = other.trainable_weights
+    for weight in learning:
+        weight.assign(np.array(weight) + 0.1)
+    own = [is_adapter(weight) for weight in learning]
+    return *answers, np.asarray(other(maps, training=False)), own, len(other.weights) - len(laid_on)
+
+
+@pytest.mark.parametrize("gender", [0.0, 0.1])
+def test_an_adapter_alone_learns_and_begins_with_nothing(worker, tiny, gender):
+    plain = tasks_of(tiny, gender=gender, speech_activity=0.2).replaced(architecture=SMALL)
+    adapted = plain.replaced(adapter=AdapterTable(units=4))
+    before, at_first, moved, own, n_own = worker(with_adapter, plain, adapted)
+    np.testing.assert_allclose(at_first, before, rtol=0, atol=1e-6)
+    assert all(own)
+    assert len(own) == n_own == 16, "kernel and bias of four layers, for each of two members"
+    changed = np.abs(moved - before).max(axis=(0, 1)) > 1e-4
+    n_genders = 2 if gender else 0
+    assert not changed[:7].any(), "what is said of labels, given that it is speech, stays"
+    assert changed[7]
+    assert not changed[8 : 8 + n_genders].any()
+    assert changed[8 + n_genders :].all()
+
+
+def test_the_shipped_models_adapter_lies_on_the_network_it_goes_on_with(worker):
+    plain, adapted = (read_recipe(recipe_path(name)) for name in ("emotion-world", "emotion-sounds"))
+    before, at_first, *_ = worker(with_adapter, plain, adapted)
+    np.testing.assert_allclose(at_first, before, rtol=0, atol=1e-5)
 
 
 def lossy(recipe, targets, logits):

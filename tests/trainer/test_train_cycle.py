@@ -48,14 +48,19 @@ except KeyboardInterrupt:
     sys.exit(130)
 """
 TINY = Path(__file__).parent / "tiny.toml"
-COLUMNS_APART = """
+WEIGHTS_APART = """
 import json, sys
 from pathlib import Path
 import numpy as np
+from trainer.adapter import is_adapter
 from trainer.network import read_network
-one, other = (read_network(Path(run) / "model.keras").get_weights() for run in sys.argv[1:])
-apart = [np.abs(a - b).reshape(-1, a.shape[-1]).max(axis=0).tolist() for a, b in zip(one, other, strict=True)]
-print(json.dumps([columns for columns in apart if any(columns)]))
+one, other = (read_network(Path(run) / "model.keras").weights for run in sys.argv[1:])
+laid_on, adapters = ([w for w in other if is_adapter(w) is it] for it in (False, True))
+before = [w for w in one if not is_adapter(w)]
+apart = [float(np.abs(np.array(a) - np.array(b)).max()) for a, b in zip(before, laid_on, strict=True)]
+own = [float(np.abs(np.array(w)).max()) for w in adapters]
+between = [float(np.abs(np.array(a) - np.array(b)).max()) for a, b in zip([w for w in one if is_adapter(w)], adapters)]
+print(json.dumps([apart, own, between]))
 """
 
 
@@ -350,36 +355,38 @@ def test_it_begins_with_nobody_who_knows_its_judges(further, everyones, workplac
 
 @pytest.fixture(scope="module")
 def sounds(workplace, corpora_root, tmp_path_factory):
-    """A network with all heads, and a recipe that teaches it only what is no speech."""
+    """A network with all heads, and a recipe that teaches an adapter on it."""
     folder = tmp_path_factory.mktemp("sounds")
     text = TINY.read_text().replace("[augment]", "[tasks]\ngender = 0.1\nspeech_activity = 0.2\n[augment]", 1)
     speech, sounds = folder / "speech.toml", folder / "sounds.toml"
     speech.write_text(text.replace('name = "tiny"', 'name = "tiny-speech"', 1))
-    only = 'begins_with = "tiny-speech"\nlearns = "non-speech"\nweight_decay = 0.0\nlabel_smoothing = 0.0\n'
-    sounds.write_text(text.replace('name = "tiny"', 'name = "tiny-sounds"', 1) + only)
+    adapter = 'begins_with = "tiny-speech"\nlabel_smoothing = 0.0\n[adapter]\nunits = 4\n'
+    sounds.write_text(text.replace('name = "tiny"', 'name = "tiny-sounds"', 1) + adapter)
     run("-m", "trainer.cli", "train", speech, "--data", corpora_root, cwd=workplace)
     train = ("-m", "trainer.cli", "train", sounds, "--begin-with", "runs/tiny-speech", "--data", corpora_root)
     run(*train, cwd=workplace)
     return sounds, train
 
 
-def test_only_the_output_for_no_speech_is_taught(sounds, workplace):
-    """Its column in the classifier of each member; all else, batch statistics too, is the same to the last bit."""
-    told = run("-c", COLUMNS_APART, "runs/tiny-speech", "runs/tiny-sounds", cwd=workplace)
-    apart = json.loads(told.splitlines()[-1])
-    assert len(apart) == 4, "kernel and bias of two members"
-    assert all(len(columns) == 8 for columns in apart)
-    assert all(columns[:7] == [0] * 7 for columns in apart)
-    assert all(columns[7] > 1e-5 for columns in apart)
+def test_only_the_adapter_is_taught(sounds, workplace):
+    """The network that it is laid on, batch statistics too, is the same to the last bit."""
+    told = run("-c", WEIGHTS_APART, "runs/tiny-speech", "runs/tiny-sounds", cwd=workplace)
+    apart, own, _ = json.loads(told.splitlines()[-1])
+    assert len(apart) > 40
+    assert set(apart) == {0.0}
+    assert len(own) == 16, "kernel and bias of four layers, for each of two members"
+    assert min(own) > 1e-5, "last layers begin with zeros"
 
 
-def test_the_teaching_of_one_output_goes_on_where_it_was_stopped(sounds, workplace, corpora_root):
+def test_the_teaching_of_an_adapter_goes_on_where_it_was_stopped(sounds, workplace, corpora_root):
     recipe, train = sounds
     run("-c", STOPPED, 4, recipe, corpora_root, "runs/stopped", "runs/tiny-speech", cwd=workplace, code=130)
     assert (workplace / "runs/stopped/state.npz").exists()
     run(*train, "--out", "runs/stopped", cwd=workplace)
-    told = run("-c", COLUMNS_APART, "runs/tiny-sounds", "runs/stopped", cwd=workplace)
-    assert json.loads(told.splitlines()[-1]) == []
+    told = run("-c", WEIGHTS_APART, "runs/tiny-sounds", "runs/stopped", cwd=workplace)
+    apart, _, between = json.loads(told.splitlines()[-1])
+    assert len(between) == 16
+    assert {*apart, *between} == {0.0}
 
 
 def test_everyone_wants_a_run_of_the_same_recipe(tmp_path, corpora_root, tiny):
