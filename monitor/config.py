@@ -159,9 +159,9 @@ class VadSettings(Table, frozen=True):
     """A segment ends when the model sees no speech for so long, or for `hangover_ms` where that is longer, though the
     gate is open; it looks in fifths of a second; 0 waits for the gate."""
     # At 1, nothing would ever be speech.
-    min_activity_posterior: Annotated[float, Meta(ge=0.0, le=0.99)] = 0.6
+    min_activity_posterior: Annotated[float, Meta(ge=0.0, le=0.99)] = 0.5
     """A fifth of a second that the model finds less likely to hold speech than this is a pause; for models that can
-    tell. With 0.8 more sentences are parted in noise, and more of the speech is missed."""
+    tell. With 0.7 more sentences are parted in noise, and more of the speech is missed."""
 
 
 class ModelSettings(Table, frozen=True):
@@ -176,7 +176,7 @@ class ModelSettings(Table, frozen=True):
 class DecisionSettings(Table, frozen=True):
     """From probabilities to events."""
 
-    smoothing_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 0.5
+    smoothing_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 1.5
     """Time constant of the exponential average over windows; 0 is none."""
     min_confidence: Probability = 0.62
     """An emotion less likely than this is called `uncertain`; of what `gender-emotion` names then, three in four are
@@ -184,7 +184,7 @@ class DecisionSettings(Table, frozen=True):
     change_margin: Probability = 0.15
     """Another label must be so much more likely before the emotion changes; one that holds may fall so far below."""
     min_dwell_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 2.0
-    """An emotion is kept at least so long."""
+    """An emotion is kept at least so long; what was `uncertain` is named at once."""
     max_events_per_min: Annotated[int, Meta(ge=0, le=6000)] = 60
     """Events a minute at most, 2 or more; 0 is no limit. A segment that gets a `new` always gets its `end`."""
 

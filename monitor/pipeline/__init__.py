@@ -48,7 +48,7 @@ class GateRule:
     """A window that the model finds less likely to hold speech is passed over, as if it had not been due."""
     activity_hangover_ms: int = 550
     """A segment ends when the model has seen no speech for so long, though the gate is open; 0 does not ask."""
-    min_activity_posterior: float = 0.6
+    min_activity_posterior: float = 0.5
     """A part of a window in which the model finds speech less likely than this is a pause."""
 
     @property

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 class DecisionRule:
     """When a label is believed."""
 
-    smoothing_s: float = 0.5
+    smoothing_s: float = 1.5
     """Time constant; 0 takes each window as it is."""
     min_confidence: float = 0.62
     """Below: `uncertain`."""
     change_margin: float = 0.15
     """Lead that another label needs; one that holds is kept down to so much below `min_confidence`."""
     min_dwell_s: float = 2.0
-    """A label is kept at least so long."""
+    """An emotion is kept at least so long; what was `uncertain` is named at once."""
 
 
 class Smoother:
@@ -40,7 +40,7 @@ class Smoother:
         """Forget the past: the next window stands for itself."""
         self._average: NDArray[np.float64] | None = None
         self._time_s = 0.0
-        self._label: str | None = None
+        self._label = UNCERTAIN
         self._since_s = 0.0
 
     def update(self, posteriors: NDArray[np.float64], time_s: float) -> tuple[NDArray[np.float64], str, float]:
@@ -53,9 +53,9 @@ class Smoother:
         average = self._mix(posteriors, time_s)
         self._average, self._time_s = average, time_s
         label = self._decide(average)
-        if label != self._label and (self._label is None or time_s - self._since_s >= self._rule.min_dwell_s):
+        if label != self._label and (self._label == UNCERTAIN or time_s - self._since_s >= self._rule.min_dwell_s):
             self._label, self._since_s = label, time_s
-        return average, self._label or UNCERTAIN, self._confidence(average)
+        return average, self._label, self._confidence(average)
 
     def _confidence(self, average: NDArray[np.float64]) -> float:
         if self._label in self._labels:
@@ -71,7 +71,7 @@ class Smoother:
 
     def _decide(self, average: NDArray[np.float64]) -> str:
         best = int(average.argmax())
-        if self._label is None or self._label == UNCERTAIN:
+        if self._label == UNCERTAIN:
             return self._labels[best] if average[best] >= self._rule.min_confidence else UNCERTAIN
         current = float(average[self._labels.index(self._label)])
         if average[best] >= self._rule.min_confidence and average[best] - current >= self._rule.change_margin:

@@ -75,6 +75,12 @@ def test_a_label_is_kept_for_its_dwell():
     assert labels_of(rule, steps) == ["neutral", "neutral", "happy", "happy", "neutral"]
 
 
+def test_what_was_uncertain_is_named_at_once_and_then_kept():
+    rule = DecisionRule(smoothing_s=0, min_confidence=0.5, change_margin=0.0, min_dwell_s=1.0)
+    steps = [(0, [0.4, 0.3, 0.3]), (0.5, [1, 0, 0]), (1.0, [0.4, 0.3, 0.3]), (1.5, [0.4, 0.3, 0.3]), (2, [0, 1, 0])]
+    assert labels_of(rule, steps) == ["uncertain", "neutral", "neutral", "uncertain", "happy"]
+
+
 def test_a_label_is_left_for_uncertain_only_clearly_below_the_bound():
     rule = DecisionRule(smoothing_s=0, min_confidence=0.5, change_margin=0.1, min_dwell_s=0)
     steps = [(0, [0.6, 0.2, 0.2]), (1, [0.45, 0.3, 0.25]), (2, [0.36, 0.34, 0.3])]
