@@ -27,7 +27,7 @@ _GATE: Mapping[str, Sequence[float]] = {
     "hangover_ms": (400, 500, 700, 900),
     "preroll_ms": (100, 200, 300),
     "min_snr_db": (0.0, 6.0, 9.0, 12.0, 15.0),
-    "min_speech_posterior": (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.97),
+    "min_speech_posterior": (0.3, 0.5, 0.7, 0.75, 0.8, 0.9, 0.95, 0.97),
     "activity_hangover_ms": (0, 500, 550, 600, 700, 1000, 1500),
     "min_activity_posterior": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "min_speech_s": (0.5, 0.75, 1.0, 1.5),
