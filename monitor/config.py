@@ -153,7 +153,7 @@ class VadSettings(Table, frozen=True):
     """Audio before the onset that counts as part of the speech."""
     min_snr_db: Annotated[float, Meta(ge=0.0, le=40.0)] = 0.0
     """Frames that are not so much louder than the background are never speech; 0 does not ask."""
-    min_speech_posterior: Probability = 0.75
+    min_speech_posterior: Probability = 0.7
     """What the model finds less likely to be speech than this makes no event; for models that can tell."""
     activity_hangover_ms: Milliseconds = 550
     """A segment ends when the model sees no speech for so long, or for `hangover_ms` where that is longer, though the

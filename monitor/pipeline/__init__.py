@@ -44,7 +44,7 @@ class GateRule:
     preroll_ms: int = 200
     min_snr_db: float = 0.0
     """What is less louder than the background is no speech; 0 does not ask."""
-    min_speech_posterior: float = 0.75
+    min_speech_posterior: float = 0.7
     """A window that the model finds less likely to hold speech is passed over, as if it had not been due."""
     activity_hangover_ms: int = 550
     """A segment ends when the model has seen no speech for so long, though the gate is open; 0 does not ask."""
