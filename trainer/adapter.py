@@ -1,4 +1,6 @@
-"""Adapters: small networks beside the outputs of one that is there and stays as it is (after Houlsby et al. 2019).
+"""Adapters: small networks beside the outputs of one that is there and stays as it is.
+
+The name is that of Houlsby et al. 2019, whose adapters lie within a frozen network's layers.
 
 The features of a finished network tell more of speech than one weighted sum of them. An adapter reads them, and what it
 answers is added to the logits of no speech and of speech activity. At first that is nothing, as its last layers begin

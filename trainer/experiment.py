@@ -151,7 +151,7 @@ def check_chains(recipe: Recipe) -> None:
 
 
 def _check_adapter(recipe: Recipe) -> None:
-    """Refuse an adapter without what it is laid on, or where labels would be told otherwise than they are.
+    """Refuse an adapter without what it is laid on, or with smoothed labels.
 
     Raises:
         ConfigError: saying what is wanted.

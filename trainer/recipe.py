@@ -93,7 +93,8 @@ class AdapterTable(Table, frozen=True, kw_only=True):
 
     Attributes:
         units: hidden units of each.
-        steps: time steps of the network that speech activity in one of them is told from.
+        steps: time steps of the network that speech activity in one of them is told from; a fifth of a second each in
+            the shipped one.
     """
 
     units: Count = 16

@@ -138,7 +138,8 @@ class Trainer:
         if [tuple(weight.shape) for weight in own] != [weight.shape for weight in weights]:
             raise ConfigError(
                 f"recipe '{self._recipe.name}': its network has {len(own)} arrays of weights, that to begin with "
-                f"{len(weights)} or of other shapes; wanted the same architecture, committee and tasks"
+                f"{len(weights)} or of other shapes; wanted the same architecture, committee and tasks, "
+                "and no adapter"
             )
         if self.step == 0:
             _assign(own, weights)
