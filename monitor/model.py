@@ -144,7 +144,11 @@ class EmotionModel:
                 f"model {self.identity}: probe posteriors are {file.probe.posteriors.shape}, "
                 f"the network gives {posteriors.shape}"
             )
-        self._compare("posteriors", posteriors, file.probe.posteriors, self.card.posterior_tolerance)
+        tolerance, wanted = self.card.posterior_tolerance, file.probe.posteriors
+        self._compare("posteriors", posteriors, wanted, tolerance)
+        # To a model that can tell, the probe is hardly speech: all of its posteriors may be smaller than the tolerance.
+        found, wanted = (values / max(float(values.sum()), tolerance) for values in (posteriors, wanted))
+        self._compare("posteriors given speech", found, wanted, tolerance)
 
     def _compare(self, what: str, found: NDArray[Any], wanted: NDArray[Any], tolerance: float) -> None:
         distance = np.abs(found.astype(np.float64) - wanted)

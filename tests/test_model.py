@@ -107,8 +107,17 @@ def test_a_card_that_does_not_fit_is_refused_with_both_values(rewrite, changes, 
 
 def test_other_recorded_posteriors_are_refused(rewrite, shipped):
     other = Probe(shipped.probe.features, np.roll(shipped.probe.posteriors, 1))
-    with pytest.raises(ModelError, match="probe posteriors differ"):
+    with pytest.raises(ModelError, match=r"probe posteriors( given speech)? differ"):
         EmotionModel.load(rewrite(probe=other))
+
+
+def test_posteriors_are_compared_where_the_probe_is_hardly_speech(rewrite, shipped):
+    """Both are smaller than the tolerance; what they say of the labels is not the same."""
+    faint = 1e-3 * shipped.probe.posteriors / shipped.probe.posteriors.sum()
+    assert np.abs(faint - shipped.probe.posteriors).max() < shipped.card.posterior_tolerance
+    EmotionModel.load(rewrite(probe=Probe(shipped.probe.features, faint)))
+    with pytest.raises(ModelError, match="probe posteriors given speech differ"):
+        EmotionModel.load(rewrite(probe=Probe(shipped.probe.features, faint[::-1].copy())))
 
 
 def test_a_probe_of_nan_is_refused(rewrite, shipped):
