@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import layers
 
-from trainer.architectures.layers import AttentiveStatistics
-
 if TYPE_CHECKING:
     from trainer.heads import Heads
     from trainer.recipe import AdapterTable
@@ -24,16 +22,16 @@ _PREFIX = "adapter"
 """Names of its layers begin with it: by these it is told from the network that it is laid on."""
 
 
-def adapted(member: Any, heads: Heads, table: AdapterTable) -> Any:
+def adapted(member: Any, pooling: Any, heads: Heads, table: AdapterTable) -> Any:
     """A member with an adapter, which alone can learn.
 
     Args:
-        member: maps to logits, (batch, columns), with statistics over time, an output for no speech and a head for
-            speech activity.
+        member: maps to logits, (batch, columns), with an output for no speech and a head for speech activity.
+        pooling: its layer from time steps, (batch, steps, channels), to the features of the window.
         heads: of the member.
         table: the adapter's size.
     """
-    pooling = next(layer for layer in member.layers if isinstance(layer, AttentiveStatistics))
+    # Batch normalisation that is frozen keeps its statistics too.
     member.trainable = False
     emotion, gender, activity = heads.split(member.output)
     labels, none = emotion[..., : heads.n_labels], emotion[..., heads.n_labels :]

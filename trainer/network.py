@@ -45,10 +45,10 @@ def _member(recipe: Recipe, shape: tuple[int, int]) -> Any:
     heads = Heads.of(recipe)
     body = build_architecture(recipe.architecture, shape, heads.n_outputs)
     classifier, columns = body.layers[-1], [body.output]
+    pooling = next((layer for layer in body.layers if isinstance(layer, AttentiveStatistics)), None)
     if heads.n_genders:
         columns.append(keras.layers.Dense(heads.n_genders)(Detached()(classifier.input)))
     if heads.activity:
-        pooling = next((layer for layer in body.layers if isinstance(layer, AttentiveStatistics)), None)
         if pooling is None:
             raise ConfigError(
                 f"architecture '{recipe.architecture['name']}' has no time steps that speech activity could be told "
@@ -62,8 +62,7 @@ def _member(recipe: Recipe, shape: tuple[int, int]) -> Any:
             )
         columns.append(keras.layers.Flatten()(keras.layers.Dense(1)(Detached()(pooling.input))))
     member = keras.Model(body.input, keras.layers.Concatenate()(columns)) if len(columns) > 1 else body
-    # Batch normalisation that is frozen keeps its statistics too.
-    return adapted(member, heads, recipe.adapter) if recipe.adapter else member
+    return adapted(member, pooling, heads, recipe.adapter) if recipe.adapter else member
 
 
 def front_end(table: FrontEndTable, *, cepstra: bool) -> FrontEnd:
