@@ -241,7 +241,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.stream:
         from trainer.streamevaluation import evaluate_stream  # noqa: PLC0415
 
-        out = options.out or Path("runs") / f"stream-{options.model.stem}"
+        out = options.out or Path("runs") / f"stream-{options.model.stem}{_part(options.speakers)}"
         return evaluate_stream(options.model, _data(options), out, options.speakers, options.tuned)
     if options.tuned:
         raise UsageError("--tuned is for streams; wanted it with --stream")
@@ -251,8 +251,13 @@ def _evaluate(options: argparse.Namespace) -> int:
         return ask(options.model, options.files)
     from trainer.evaluation import evaluate_file  # noqa: PLC0415
 
-    out = options.out or Path("runs") / f"evaluate-{options.model.stem}"
+    out = options.out or Path("runs") / f"evaluate-{options.model.stem}{_part(options.speakers)}"
     return evaluate_file(options.model, options.network, _data(options), out, options.speakers)
+
+
+def _part(speakers: str) -> str:
+    """Of a folder's name: figures of other speakers than the test's do not take the place of those."""
+    return "" if speakers == "test" else f"-{speakers}"
 
 
 def _results(options: argparse.Namespace) -> int:

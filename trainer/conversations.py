@@ -59,6 +59,10 @@ class Turn:
     """Empty where nobody knows it."""
     gap_s: float
     """Silence before its speech."""
+    gender: str = ""
+    """Of the speaker, as in `trainer.corpora`; empty where nobody knows it."""
+    language: str = ""
+    """Of the clip; empty likewise."""
 
     @property
     def corpus(self) -> str:
@@ -163,7 +167,8 @@ def compose(utterances: Sequence[Utterance], scheme: LabelScheme, n_per_speaker:
     by_speaker: dict[str, list[Turn]] = {}
     for utterance in sorted(utterances, key=lambda utterance: utterance.name):
         label = scheme.label_of(utterance.emotion, utterance.gender) or ""
-        turn = Turn(utterance.path, f"{utterance.corpus}/{utterance.speaker}", label, 0.0)
+        speaker = f"{utterance.corpus}/{utterance.speaker}"
+        turn = Turn(utterance.path, speaker, label, 0.0, utterance.gender, utterance.language)
         by_speaker.setdefault(turn.speaker, []).append(turn)
     alone: list[tuple[str, list[Turn]]] = []
     together: dict[str, list[Turn]] = {}

@@ -21,11 +21,17 @@ _PUBLISHED = (
     ("CNN and LSTM", "none", None, 0.567),
     ("GResNet", "none", None, 0.597),
     ("AlexNet, fine-tuned", "pre-trained on pictures", 61e6, 0.617),
-    ("ResLSTM-SA (arXiv 2606.03359), mean of its runs; the best: 65.2", "none", 0.047e6, 0.623),
-    ("CNN14 (PANNs), fine-tuned", "AudioSet", 81e6, 0.766),
-    ("wav2vec2-xlsr, fine-tuned", "speech in 53 languages", 317e6, 0.818),
+    ("ResLSTM-SA [1], mean of its runs; the best: 65.2", "none", 0.047e6, 0.623),
+    ("CNN14 (PANNs), fine-tuned [2]", "AudioSet", 81e6, 0.766),
+    ("wav2vec2-xlsr, fine-tuned [3]", "speech in 53 languages", 317e6, 0.818),
 )
 """System, what it was trained on before, parameters, UAR: eight emotions of RAVDESS, speech, the published folds."""
+_REFERENCES = (
+    "[1] Krasnoproshin & Vashkevich (2026), arXiv 2606.03359. [2] Luna-Jiménez, Griol, Callejas, Kleinlein, Montero & "
+    "Fernández-Martínez (2021), Sensors 21(22), 7665; it speaks of accuracy. [3] Luna-Jiménez, Kleinlein, Griol, "
+    "Callejas, Montero & Fernández-Martínez (2022), Applied Sciences 12(1), 327; of accuracy too, and the folds are of "
+    "it. Rows without a number are as our sources quote them: their papers were not read."
+)
 
 
 def crossval_sections(runs: Path, docs: Path) -> Iterator[str]:
@@ -62,9 +68,17 @@ def _ladder(ours: Sequence[Mapping[str, Any]]) -> str:
             "## RAVDESS: eight emotions, new speakers",
             f"The published folds. UAR is the mean over folds and seeds; our rows by {commands}; others as published.",
             table(head, [row for _, row in rows]),
+            _REFERENCES,
             *([f"Not as published: {'; '.join(notes)}."] if notes else []),
+            "\n".join(map(_size, ours)),
         ]
     )
+
+
+def _size(one: Mapping[str, Any]) -> str:
+    """In the form that `ser-train export` ships, which has half of Keras' bytes."""
+    n = one["cost"]["n_parameters"]
+    return f"`{one['recipe']}` has {n:,} parameters, of two bytes each as float16: {2 * n / 1e6:.1f} MB, and the graph."
 
 
 def _elsewhere(one: Mapping[str, Any]) -> str:
@@ -95,7 +109,10 @@ def _details(folder: Path, one: Mapping[str, Any], docs: Path) -> str:
         docs.mkdir(parents=True, exist_ok=True)
         picture = docs / f"{one['recipe']}-{_CONFUSION}"
         shutil.copyfile(folder / _CONFUSION, picture)
-        parts.append(f"![What was taken for what, `{one['recipe']}`]({picture.name})")
+        several = f", first of {len(seeds)} seeds" if len(seeds) > 1 else ""
+        parts.append(f"![What was taken for what, `{one['recipe']}`{several}]({picture.name})")
+        if several:
+            parts.append(f"The picture is of the first of {len(seeds)} seeds; the tables are means over them.")
     return "\n\n".join(parts)
 
 

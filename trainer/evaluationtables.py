@@ -53,7 +53,7 @@ def condition_table(result: Mapping[str, Any], figures: Mapping[str, Any]) -> st
                 percent(one["uar"]),
                 shares(one["uar_interval"]),
                 "-" if bound is None else f"{one['loss_points']:+.1f}",
-                "-" if bound is None else _points(one["loss_interval_points"]),
+                "-" if bound is None else points(one["loss_interval_points"]),
                 "-" if bound is None else f"<= {bound:g}",
                 "-" if bound is None else percent(one["changed"]),
                 str(one["unanswered"]),
@@ -154,6 +154,6 @@ def _ece(one: Mapping[str, Any]) -> str:
     return f"{one['ece']:.3f}" + (f" (95 % CI {interval[0]:.3f}-{interval[1]:.3f})" if interval else "")
 
 
-def _points(interval: Sequence[float] | None) -> str:
-    """Of a loss, which can be negative."""
+def points(interval: Sequence[float] | None) -> str:
+    """Of a loss, which can be negative: `+1.9 to +7.4`, or `-` for none."""
     return f"{interval[0]:+.1f} to {interval[1]:+.1f}" if interval else "-"

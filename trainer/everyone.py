@@ -175,7 +175,7 @@ def _sibling(folder: Path, models: Path, *, by_gender: bool) -> _Sibling:
 def _ship(made: Path, models: Path, sibling: _Sibling) -> None:
     """Write the model with the sibling's figures in its card, and the card for people beside it."""
     file, of = read_model_file(made), sibling.file.card
-    on = f"speakers that only its sibling {sibling.file.identity} was kept from"
+    on = f"speakers that its sibling {sibling.file.identity} never heard"
     card = msgspec.structs.replace(
         file.card,
         metrics=tuple(msgspec.structs.replace(metric, on=f"{metric.on}; {on}") for metric in of.metrics),

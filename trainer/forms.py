@@ -19,8 +19,9 @@ from trainer.labels import label_scheme
 from trainer.material import heard, labels_of
 from trainer.metrics import agreement, clip_predictions, score
 from trainer.modelcard import NOTICE
-from trainer.noises import LICENCES
+from trainer.noises import LICENCES as NOISES
 from trainer.nonspeech import heard_as_speech
+from trainer.rooms import LICENCES as ROOMS
 from trainer.runs import write_arrays
 from trainer.subprocesses import run_module
 from trainer.tables import table
@@ -205,7 +206,8 @@ class Workshop:
             },
             licences=(
                 *(Licence(source=c.name, licence=c.licence, citation=c.citation) for c in cards),
-                *(LICENCES if _plays_noise(recipe) else ()),
+                *(NOISES if _plays_noise(recipe) else ()),
+                *(ROOMS if _plays_rooms(recipe) else ()),
             ),
         )
 
@@ -213,6 +215,11 @@ class Workshop:
 def _plays_noise(recipe: Recipe) -> bool:
     """Whether recordings of surroundings are heard in the training."""
     return recipe.non_speech is not None or any(step.get("folders") for step in recipe.augment.recording)
+
+
+def _plays_rooms(recipe: Recipe) -> bool:
+    """Whether measured rooms are heard in the training."""
+    return any(step.get("folder") for step in recipe.augment.recording)
 
 
 def _window_ms(models: Sequence[EmotionModel], windows: NDArray[np.float32]) -> list[float]:

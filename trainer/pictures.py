@@ -22,6 +22,8 @@ from trainer.material import labelled
 from trainer.plots import DESCRIPTIONS, PLOTS, drawn
 from trainer.recipefile import find_recipes
 from trainer.runpictures import LOG, inputs_of
+from trainer.streamevaluation import RESULT as STREAM
+from trainer.streamselective import naming_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -203,6 +205,13 @@ def _evaluated(name: str) -> Callable[[Wanted], dict[str, Any]]:
     return lambda wanted: evaluation_inputs(name, _evaluation(wanted))
 
 
+def _naming(wanted: Wanted) -> dict[str, Any]:
+    path = _one(wanted, _STREAM) / STREAM
+    if not path.is_file():
+        raise NoInputError(f"{path}: no such file; make it with ser-train evaluate --stream")
+    return naming_inputs(msgspec.json.decode(path.read_bytes()))
+
+
 def _evaluation(wanted: Wanted) -> dict[str, Any]:
     path = _one(wanted, _EVALUATION) / EVALUATION
     if not path.is_file():
@@ -213,6 +222,7 @@ def _evaluation(wanted: Wanted) -> dict[str, Any]:
 
 _CLIPS = "recordings, or the recipe's corpora: one clip a label"
 _EVALUATION = "the folder of ser-train evaluate"
+_STREAM = "the folder of ser-train evaluate --stream"
 _RUN = "the folder of a run on clips or of a cross-validation"
 _OF: Mapping[str, tuple[Callable[[Wanted], dict[str, Any]], str]] = {
     "classes": (_classes, "the recipe's corpora"),
@@ -231,6 +241,7 @@ _OF: Mapping[str, tuple[Callable[[Wanted], dict[str, Any]], str]] = {
     "speakers": (_answers("speakers"), _RUN),
     "comparison": (_comparison, "the folder of ser-train compare"),
     "stream": (_stream, "ser-train evaluate --stream"),
+    "naming": (_naming, _STREAM),
     "coverage": (_evaluated("coverage"), _EVALUATION),
     "conditions": (_evaluated("conditions"), _EVALUATION),
 }

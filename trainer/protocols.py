@@ -26,8 +26,9 @@ RAVDESS_TEST = (
     ("08", "17", "21", "23", "24"),
     ("01", "04", "09", "22"),
 )
-"""Actors that are tested on in each fold of the published protocol for RAVDESS; see Luna-Jiménez et al. (2021), A
-proposal for multimodal emotion recognition using aural transformers and action units on RAVDESS, Sensors 21(22)."""
+"""Actors that are tested on in each fold of the published protocol for RAVDESS; see Luna-Jiménez et al. (2022), A
+proposal for multimodal emotion recognition using aural transformers and action units on RAVDESS dataset, Applied
+Sciences 12(1), 327."""
 RAVDESS_VALIDATION = (("03", "06"), ("10", "11"), ("08", "17"), ("01", "14"), ("02", "05"))
 _N_FOLDS = 5
 _N_PARTS = 3

@@ -20,15 +20,22 @@ from trainer.cardcompletion import complete_cards
 from trainer.crossvalsections import crossval_sections
 from trainer.evaluation import HELD_OUT
 from trainer.evaluation import RESULT as EVALUATION
-from trainer.evaluationtables import calibration_words, gender_table, language_table, recall_table, threshold_words
+from trainer.evaluationtables import (
+    calibration_words,
+    gender_table,
+    language_table,
+    points,
+    recall_table,
+    threshold_words,
+)
 from trainer.export import FORMS_FILE, GENDER_PREFIX, export_folder
 from trainer.forms import forms_table, read_forms
 from trainer.pagesections import joined, split_sections
 from trainer.runs import RunFolder
-from trainer.shortcomings import bound_of, condition_name, parts_of, shortcomings
-from trainer.streamevaluation import PICTURE
+from trainer.shortcomings import bound_of, condition_name, parts_of, shortcomings, stream_shortcomings
+from trainer.streamevaluation import NAMING, PICTURE
 from trainer.streamevaluation import RESULT as STREAM
-from trainer.streamtables import stream_tables
+from trainer.streamtables import naming_words, stream_tables
 from trainer.tables import percent, shares, table
 
 if TYPE_CHECKING:
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
 
     from monitor.card import ModelCard
 
-PAGE, STREAM_PICTURE = "results.md", "stream.png"
+PAGE = "results.md"
 _PLACES = ("RAVDESS", "A corpus", *(f"`{name}`" for name in SHIPPED_MODELS))
 """How the headings begin, in the order of the page."""
 
@@ -111,12 +118,13 @@ def _model(name: str, runs: Path, models: Path, docs: Path) -> Iterator[str]:
     if evaluations:
         result = _first_of(evaluations, model)
         yield _evaluated(result, model.card, judged)
-        yield _made_of(result, judged, exported)
+        yield _made_of(result, model, judged, exported)
     if (stream / STREAM).is_file():
         docs.mkdir(parents=True, exist_ok=True)
-        picture = docs / (STREAM_PICTURE if name == "emotion" else f"{name}-{STREAM_PICTURE}")
-        shutil.copyfile(stream / PICTURE, picture)
-        yield _streamed(_of(stream / STREAM, model), picture.name, judged)
+        begin = "" if name == "emotion" else f"{name}-"
+        for picture in (PICTURE, NAMING):
+            shutil.copyfile(stream / picture, docs / f"{begin}{picture}")
+        yield _streamed(_of(stream / STREAM, model), begin, judged, _chosen(runs, model, judged))
 
 
 def _first_of(paths: Sequence[Path], model: EmotionModel) -> dict[str, Any]:
@@ -130,8 +138,23 @@ def _first_of(paths: Sequence[Path], model: EmotionModel) -> dict[str, Any]:
     raise errors[0]
 
 
-def _of(path: Path, model: EmotionModel) -> dict[str, Any]:
-    """Figures of this very model, of the test speakers, under the monitor's defaults.
+def _chosen(runs: Path, model: EmotionModel, judged: Path) -> str:
+    """What the validation speakers' stream says of `min_confidence`; nothing where they were not asked."""
+    path = runs / f"stream-{model.card.name}-validation" / STREAM
+    if not path.is_file():
+        return ""
+    result = _of(path, model, "validation")
+    shares = [f"{percent(one['selective_accuracy'])}" for one in result["conditions"].values()]
+    command = f"ser-train evaluate {_shown(judged)} --stream --speakers validation"
+    return (
+        f"It is chosen on the validation speakers (`{command}`). "
+        f"{naming_words(result)} With {result['selective']['min_confidence']:g} there, {', '.join(shares)} % of the "
+        "names are right."
+    )
+
+
+def _of(path: Path, model: EmotionModel, part: str = "test") -> dict[str, Any]:
+    """Figures of this very model, of the speakers of `part`, under the monitor's defaults.
 
     Raises:
         ConfigError: they are of others.
@@ -141,7 +164,7 @@ def _of(path: Path, model: EmotionModel) -> dict[str, Any]:
         # `export` judges a file before the figures are in its card: the same network, not yet its final name.
         result["identity"] = model.identity
     found = f"{result['identity']}, {result['speakers']} speakers"
-    wanted = f"{model.identity}, test speakers"
+    wanted = f"{model.identity}, {part} speakers"
     if "--tuned" in result["command"]:
         found += ", other settings than the monitor's"
     if found != wanted:
@@ -164,6 +187,10 @@ def _evaluated(result: dict[str, Any], card: ModelCard, judged: Path) -> str:
         f"is judged by. All tables, and the confusions of each corpus: [card](../models/{name}.md). "
         f"Trained on {licences}."
     )
+    losses = (
+        "Points of UAR lost against the clips as recorded; the interval is of all. Those of corpora, which say little "
+        f"of two speakers: [card](../models/{name}.md#loudness-noise-rooms-lines)."
+    )
     return "\n\n".join(
         [
             f"## `{name}`: {len(card.labels)} labels, corpora of three languages",
@@ -175,7 +202,7 @@ def _evaluated(result: dict[str, Any], card: ModelCard, judged: Path) -> str:
             gender_table(result),
             language_table(result),
             "### What the world costs",
-            "Points of UAR lost against the clips as recorded.",
+            losses,
             _losses(result),
             f"![Under each condition]({pictures}/conditions.png)",
             "### How far its confidence can be believed",
@@ -188,7 +215,7 @@ def _evaluated(result: dict[str, Any], card: ModelCard, judged: Path) -> str:
     )
 
 
-def _made_of(result: Mapping[str, Any], judged: Path, exported: Path) -> str:
+def _made_of(result: Mapping[str, Any], model: EmotionModel, judged: Path, exported: Path) -> str:
     """Sizes, the forms it was chosen from, and whether Keras, TFLite and the stream agree, as far as files tell."""
     lines = ["### What it is made of"]
     metrics, forms = RunFolder(exported.parent).metrics, exported / FORMS_FILE
@@ -197,38 +224,60 @@ def _made_of(result: Mapping[str, Any], judged: Path, exported: Path) -> str:
         n, operations, size = sizes["parameters"], sizes["multiply_adds"], judged.stat().st_size
         lines.append(f"{n:,} parameters, {operations / 1e6:.1f} M multiply-adds a window, {size / 1e3:.0f} kB.")
     if forms.is_file():
-        lines += ["Forms that `ser-train export` made and measured:", forms_table(read_forms(forms))]
+        name, form = model.card.name, model.card.quantisation
+        lines.append(
+            f"Forms that `ser-train export` made and measured; [why {form}](../models/{name}.md#why-{form}), and what "
+            "they take [on arm64](performance.md#what-a-raspberry-pi-would-need):"
+        )
+        lines.append(forms_table(read_forms(forms)))
     if parity := result.get("parity"):
         forms_agree, streams_agree = parity["keras_tflite_clips"], parity["batch_streaming_clips"]
         lines.append(
-            f"Of {parity['clips']} clips Keras and TFLite name {forms_agree:.2%} alike, and features of the whole clip "
-            f"and of the stream {streams_agree:.2%}."
+            f"The label of a clip is the same by Keras and by TFLite in {forms_agree:.2%} of {parity['clips']} clips, "
+            f"and the same by Keras on features of the whole clip and by the stream in {streams_agree:.2%}."
         )
     return "\n\n".join(lines)
 
 
 def _losses(result: dict[str, Any]) -> str:
     parts = parts_of(result)
+    whole = [*parts.values()][-1]
     conditions = {name: None for one in parts.values() for name in {**one["levels"], **one["world"]}}
     rows = [
         [
             condition_name(name),
-            *(f"{({**one['levels'], **one['world']})[name]['loss_points']:+.1f}" for one in parts.values()),
+            *(f"{_condition(one, name)['loss_points']:+.1f}" for one in parts.values()),
+            points(_condition(whole, name)["loss_interval_points"]),
             f"<= {bound:g}",
         ]
         for name in conditions
         if (bound := bound_of(result, name)) is not None
     ]
-    return table(["condition", *parts, "wanted"], rows)
+    return table(["condition", *parts, "95 % CI", "wanted"], rows)
 
 
-def _streamed(result: dict[str, Any], picture: str, judged: Path) -> str:
+def _condition(figures: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = {**figures["levels"], **figures["world"]}[name]
+    return found
+
+
+def _streamed(result: dict[str, Any], begin: str, judged: Path, chosen: str) -> str:
+    """`begin`: of the pictures' names; `chosen`: how `min_confidence` was."""
+    about = (
+        f"`ser-train evaluate {_shown(judged)} --stream` (revision {result['revision']}), with the monitor's defaults; "
+        "how they were chosen, and what each figure is: [training.md](training.md#as-a-stream)."
+    )
     return "\n\n".join(
         [
             f"## `{result['model']}` as a stream",
-            f"`ser-train evaluate {_shown(judged)} --stream`, with the monitor's defaults.",
-            f"![A conversation, and what the monitor made of it]({picture})",
+            about,
+            f"![A conversation, and what the monitor made of it]({begin}{PICTURE})",
             stream_tables(result),
+            "### When it names an emotion",
+            f"![What each min_confidence is worth]({begin}{NAMING})",
+            *([chosen] if chosen else []),
+            "### What falls short live",
+            "\n".join(f"- {line}" for line in stream_shortcomings(result)) or "- nothing of what was aimed at",
         ]
     )
 

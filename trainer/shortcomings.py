@@ -1,14 +1,15 @@
-"""What a model can not do, read from the figures of its evaluation."""
+"""What a model can not do, read from the figures of its evaluation, and of it as a stream."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from trainer.conditions import LEVELS, ORIGINAL
+from trainer.streamaims import AIMS, FALSE
 from trainer.tables import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 MIN_RECALL = 0.50
 """A label that is missed more often than found is not one to rely on."""
@@ -82,6 +83,52 @@ def _confidence(result: Mapping[str, Any]) -> Iterator[str]:
         )
     if selective["own"] is None:
         yield f"no threshold of confidence makes {100 * wanted:.0f} % of the answers right"
+
+
+def stream_shortcomings(result: Mapping[str, Any]) -> list[str]:
+    """One line for each thing that the monitor does worse with this model than it should, live.
+
+    Args:
+        result: of `trainer.streamevaluation.stream_evaluation`.
+    """
+    return [*_aims_not_met(result), *_unheard(result["conditions"]), *_wrong_names(result)]
+
+
+def _aims_not_met(result: Mapping[str, Any]) -> Iterator[str]:
+    for aim in AIMS:
+        beyond = {name: one[aim.figure] for name, one in result["conditions"].items() if one[aim.figure] is not None}
+        listed = ", ".join(f"{name} {value:.2f}" for name, value in beyond.items() if value > aim.at_most)
+        if listed:
+            yield f"{aim.about}: {listed}; wanted {aim.at_most:g} at most"
+    if (result["noise"]["false_per_h"] or 0) > FALSE.at_most:
+        yield f"{FALSE.about}: {result['noise']['false_per_h']:.1f}; wanted {FALSE.at_most:g} at most"
+
+
+def _unheard(conditions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What no aim is set for, and nobody should be silent about."""
+    never = _range(one["never_right"] for one in conditions.values())
+    if never:
+        yield f"clips that never get their own label shown: {never}; the delay is of the others"
+    missed = _range(one["missed"] for one in conditions.values())
+    if missed:
+        yield f"speech in no segment: {missed}"
+
+
+def _wrong_names(result: Mapping[str, Any]) -> Iterator[str]:
+    selective = result.get("selective")
+    if selective is None:
+        return
+    wanted, own = selective["wanted_accuracy"], selective["min_confidence"]
+    right = {name: one["selective_accuracy"] for name, one in result["conditions"].items()}
+    listed = ", ".join(f"{name} {percent(share)} %" for name, share in right.items() if (share or 0) < wanted)
+    if listed:
+        yield f"named with `min_confidence` {own:g} and right: {listed}; wanted {100 * wanted:.0f} %"
+
+
+def _range(shares: Iterable[float | None]) -> str:
+    """`5.1 to 12.6 %` of what is known, or nothing where all of it is zero."""
+    known = [share for share in shares if share is not None]
+    return f"{percent(min(known))} to {percent(max(known))} %" if any(known) else ""
 
 
 def parts_of(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,11 +27,14 @@ class Aim:
     at_most: float
 
 
-DELAY = Aim("right_delay_median_s", "median delay to the first right label, s", 1.5)
+DELAY = Aim("right_delay_median_s", "median delay to the first right label, of the clips that get one, s", 1.5)
 CHANGES = Aim("changes_per_min", "label changes within a clip, a minute", 4.0)
 FALSE = Aim("false_per_h", "false segments, an hour of sounds without speech", 5.0)
+GAPS = Aim("false_per_h", "false segments, an hour of the gaps between clips", FALSE.at_most)
 LOSS = Aim("loss_points", "clip UAR less segment UAR, points", 3.0)
 STREAM_LOSS = Aim("stream_loss_points", "the same, clips heard in the same sounds and room, points", 3.0)
+AIMS = (DELAY, CHANGES, GAPS, LOSS, STREAM_LOSS)
+"""That each condition is held against."""
 
 
 def worth(conditions: Mapping[str, Mapping[str, Any]], neutral: Mapping[str, Any], noise: Mapping[str, Any]) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from monitor.card import read_model_file
 from monitor.model import EmotionModel
@@ -30,6 +31,7 @@ from trainer.streamfigures import (
     total,
 )
 from trainer.streaming import Listener
+from trainer.streamselective import named_under, naming_inputs, stream_selective
 from trainer.streamsettings import StreamSetting, read_setting
 from trainer.streamtables import stream_tables
 from trainer.streamtasks import SEED, stream_tasks
@@ -37,10 +39,9 @@ from trainer.transcript import Remembering, transcribe
 from trainer.workers import mapped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from monitor.card import ModelCard
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from trainer.noises import Part
     from trainer.streamtasks import StreamTask
 
-RESULT, PICTURE = "stream.json", "stream.png"
+RESULT, PICTURE, NAMING = "stream.json", "stream.png", "naming.png"
 _MARGIN_S = 0.25
 """Heard of a scene before and after a clip's speech: half of the shortest gap."""
 
@@ -63,10 +64,12 @@ class Judged:
     """The clips of a conversation, each heard alone, as recorded; none for other tasks."""
     alone: dict[str, tuple[Answer, ...]]
     """Condition to the same clips, cut out of the scene and each heard alone."""
+    named: dict[str, NDArray[np.int64]]
+    """Condition to the counts of `trainer.streamselective.named_under`; none for other tasks than conversations."""
 
 
 def evaluate_stream(path: Path, root: Path, out: Path, part: Part = "test", tuned: Path | None = None) -> int:
-    """Judge the model file at `path`, print the tables, write `stream.json` and `stream.png` into `out`.
+    """Judge the model file at `path`, print the tables, write `stream.json` and two pictures into `out`.
 
     Args:
         path: of the model file.
@@ -89,7 +92,8 @@ def evaluate_stream(path: Path, root: Path, out: Path, part: Part = "test", tune
     write_json(out / RESULT, result)
     print(stream_tables(result))
     save(drawn("stream", **_picture(path, tasks, root, part, setting), **_delays(result)), out / PICTURE)
-    print(f"{out / RESULT}, {out / PICTURE}: written")
+    save(drawn("naming", **naming_inputs(result)), out / NAMING)
+    print(f"{out / RESULT}, {out / PICTURE}, {out / NAMING}: written")
     return 0
 
 
@@ -106,7 +110,9 @@ def stream_evaluation(
     judged = list(mapped(_judge, tasks, f"{part} streams", setup=_open_worker, setup_args=(path, root, part, setting)))
     of = {group: [j for task, j in zip(tasks, judged, strict=True) if task.group == group] for group in _GROUPS}
     words = ["ser-train evaluate", path.name, "--stream", *(["--speakers", part] if part != "test" else [])]
-    speech = _speech(of["speech"], file.card)
+    conversations = [task.conversation for task in tasks if task.group == "speech" and task.conversation]
+    speech = _speech(of["speech"], file.card, [turn for one in conversations for turn in one.turns])
+    named = {name: np.sum([j.named[name] for j in of["speech"]], axis=0) for name in speech["conditions"]}
     neutral, noise = neutral_figures(_total(of["neutral"])), noise_figures(_total(of["noise"]))
     return {
         "model": file.card.name,
@@ -120,6 +126,7 @@ def stream_evaluation(
         "versions": versions(),
         "worth": worth(speech["conditions"], neutral, noise),
         **speech,
+        "selective": stream_selective(named, setting.decision),
         "neutral": neutral,
         "noise": noise,
         "noise_kinds": {
@@ -131,8 +138,8 @@ def stream_evaluation(
 _GROUPS = ("speech", "neutral", "noise")
 
 
-def _speech(judged: Sequence[Judged], card: ModelCard) -> dict[str, Any]:
-    """Figures of the conversations: over all, and the UAR of each corpus."""
+def _speech(judged: Sequence[Judged], card: ModelCard, turns: Sequence[Turn]) -> dict[str, Any]:
+    """Figures of the conversations, of which `turns` are all: over all, and the UAR by corpus, language and gender."""
     labels = card.labels
     clips = [answer for j in judged for answer in j.clips]
     alone = answer_figures(clips, labels)
@@ -143,23 +150,36 @@ def _speech(judged: Sequence[Judged], card: ModelCard) -> dict[str, Any]:
         figures["alone_uar"] = answer_figures([answer for j in judged for answer in j.alone[name]], labels)["uar"]
         figures[LOSS.figure] = _points(alone["uar"], figures["uar"])
         figures[STREAM_LOSS.figure] = _points(figures["alone_uar"], figures["uar"])
-    corpora = {
-        corpus: {
-            "clips": sum(_of(answer, corpus) for answer in clips),
-            "clip_uar": answer_figures([a for a in clips if _of(a, corpus)], labels)["uar"],
-            "uar": {
-                name: answer_figures([a for a in tally.answers if _of(a, corpus)], labels)["uar"]
-                for name, tally in tallies.items()
-            },
-        }
-        for corpus in dict.fromkeys(answer.speaker.partition("/")[0] for answer in clips)
+    groups = {
+        kind: _grouped(clips, tallies, labels, {turn.speaker: getattr(turn, field) for turn in turns})
+        for kind, field in _GROUPINGS.items()
     }
     delays = {name: list(tally.right_after_s) for name, tally in tallies.items()}
-    return {"clips": alone, "conditions": conditions, "corpora": corpora, "right_after_s": delays}
+    return {"clips": alone, "conditions": conditions, **groups, "right_after_s": delays}
 
 
-def _of(answer: Answer, corpus: str) -> bool:
-    return answer.speaker.partition("/")[0] == corpus
+_GROUPINGS = {"corpora": "corpus", "languages": "language", "genders": "gender"}
+"""What the result calls them, to the turn's own word for it."""
+
+
+def _grouped(
+    clips: Sequence[Answer], tallies: Mapping[str, Tally], labels: tuple[str, ...], group_of: Mapping[str, str]
+) -> dict[str, Any]:
+    """UAR of each group of speakers: of clips alone, and of segments under each condition; without an unnamed group."""
+
+    def uar(answers: Iterable[Answer], group: str) -> float | None:
+        figures = answer_figures([a for a in answers if group_of[a.speaker] == group], labels, interval=False)
+        return figures["uar"]  # type: ignore[no-any-return]
+
+    return {
+        group: {
+            "clips": sum(group_of[answer.speaker] == group for answer in clips),
+            "clip_uar": uar(clips, group),
+            "uar": {name: uar(tally.answers, group) for name, tally in tallies.items()},
+        }
+        for group in dict.fromkeys(group_of[answer.speaker] for answer in clips)
+        if group
+    }
 
 
 def _total(judged: Sequence[Judged]) -> Tally:
@@ -209,13 +229,17 @@ class _Worker:
 
     def judge(self, task: StreamTask) -> Judged:
         rate_hz = self.stage.rate_hz
-        tallies, alone = {}, {}
+        tallies, alone, named = {}, {}, {}
+        labels, decision = self.classifier.labels, self.setting.decision
         for name, scene in task.scenes(self.stage):
-            events = transcribe(self.classifier, self.setting.rules, scene.samples).events
-            tallies[name] = judge(scene, events, rate_hz, self.intense)
+            transcript = transcribe(self.classifier, self.setting.rules, scene.samples)
+            tallies[name] = judge(scene, transcript.events, rate_hz, self.intense)
+            if task.group == "speech":
+                named[name] = named_under(transcript, scene, labels, rate_hz, decision)
             alone[name] = tuple(self._alone(s.turn, cut_out(scene, s, rate_hz)) for s in scene.spoken)
         turns = task.conversation.turns if task.group == "speech" and task.conversation else ()
-        return Judged(tallies, tuple(self._alone(turn, read_clip(turn.path, rate_hz)) for turn in turns), alone)
+        clips = tuple(self._alone(turn, read_clip(turn.path, rate_hz)) for turn in turns)
+        return Judged(tallies, clips, alone, named)
 
     def _alone(self, turn: Turn, samples: NDArray[np.int16]) -> Answer:
         mean = self.listener.hear(samples).mean_posteriors

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+from scipy.stats import beta, chi2
 
 from monitor.records import UNCERTAIN
 from trainer.metrics import NO_ANSWER, score, uar_interval
@@ -26,6 +27,7 @@ MIN_INTENSE_AROUSAL = 0.3
 """Labels above it, in the coordinates of the model's card, are intense: anger, fear, surprise, joy, disgust."""
 _S_PER_MIN, _S_PER_H = 60, 3600
 _LATE_PERCENTILE = 95
+_CONFIDENCE = 0.95
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
@@ -212,12 +214,14 @@ def noise_figures(tally: Tally) -> dict[str, Any]:
     """The figures of sounds without speech played alone: false segments, and how many an hour that is.
 
     false_certain: of the false segments, those whose `end` names an emotion.
+    false_per_h_at_most: upper 95 % limit, as though segments came by chance (`most_events`).
     """
     return {
         "hours": tally.other_s / _S_PER_H,
         "false_segments": tally.n_false,
         "false_certain": tally.n_false_certain,
         "false_per_h": _share(_S_PER_H * tally.n_false, tally.other_s),
+        "false_per_h_at_most": _share(_S_PER_H * most_events(tally.n_false), tally.other_s),
     }
 
 
@@ -225,14 +229,35 @@ def neutral_figures(tally: Tally) -> dict[str, Any]:
     """The figures of ordinary speech: shares of its segments that are called an intense emotion.
 
     intense: in the `end`, the segment's summing-up, so with confidence: `uncertain` is not intense.
+    intense_at_most: upper 95 % limit of that share (Clopper & Pearson 1934, one-sided).
     ever_intense: in any event of the segment.
     """
     return {
         "segments": tally.n_segments,
         "intense": _share(tally.n_intense, tally.n_segments),
+        "intense_at_most": most_of(tally.n_intense, tally.n_segments),
         "ever_intense": _share(tally.n_ever_intense, tally.n_segments),
         "missed": _share(tally.missed_s, tally.speech_s),
     }
+
+
+def most_events(n: int) -> float:
+    """The largest mean of a Poisson distribution that gives `n` events or fewer once in twenty: 3.0 for none.
+
+    From Garwood, F. (1936). Fiducial limits for the Poisson distribution. Biometrika 28, 437-442; one-sided.
+    """
+    return float(chi2.ppf(_CONFIDENCE, 2 * (n + 1)) / 2)
+
+
+def most_of(n: int, among: int) -> float | None:
+    """The largest share that gives `n` of `among` or fewer once in twenty; None of nothing.
+
+    From Clopper, C. J. & Pearson, E. S. (1934). The use of confidence or fiducial limits illustrated in the case of the
+    binomial. Biometrika 26, 404-413; one-sided.
+    """
+    if not among:
+        return None
+    return 1.0 if n == among else float(beta.ppf(_CONFIDENCE, n + 1, among - n))
 
 
 @dataclass(frozen=True, slots=True)

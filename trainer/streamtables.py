@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trainer.streamaims import CHANGES, DELAY, FALSE, LOSS, STREAM_LOSS
+from trainer.streamaims import AIMS, CHANGES, DELAY, FALSE, LOSS
 from trainer.tables import percent, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from trainer.streamaims import Aim
 
@@ -24,8 +24,6 @@ _LEGEND = (
     "get one. never: % of clips that do not. any: median to the first event. changes: of the label, a minute of "
     "speech. certain: % of segments that end with a label; right of these, in %. false: segments an hour of gaps."
 )
-_AIMS = (DELAY, CHANGES, LOSS, STREAM_LOSS)
-"""That each condition is held against."""
 _GATE = {
     "mode": "mode",
     "floor": "floor_dbfs",
@@ -45,6 +43,8 @@ _DECISION = {
     "margin": "change_margin",
     "dwell": "min_dwell_s",
 }
+_SHOWN_THRESHOLDS = (0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
+"""Of `min_confidence`; and the one that was judged."""
 _SETTING_HEAD = ["worth", "UAR", "missed", "right", "never", "changes", "false/h", "intense"]
 
 
@@ -59,10 +59,11 @@ def stream_tables(result: Mapping[str, Any]) -> str:
         title,
         table(_CONDITION_HEAD, [_condition_row(name, figures) for name, figures in conditions.items()]),
         _LEGEND,
-        table(["UAR", "clips", "alone", *conditions], [_corpus_row(*item) for item in result["corpora"].items()]),
+        table(["UAR", "clips", "alone", *conditions], [_group_row(*item) for item in _groups(result)]),
+        *_selective_parts(result),
         _noise_table(result["noise_kinds"], result["noise"]),
         _neutral_line(result["neutral"]),
-        table(["aim", "at most", *conditions], [_aim_row(aim, conditions) for aim in _AIMS]),
+        table(["aim", "at most", *conditions], [_aim_row(aim, conditions) for aim in AIMS]),
         f"worth, as tune counts it: {result['worth']:.1f} points" if "worth" in result else "",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -107,9 +108,45 @@ def _condition_row(name: str, figures: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _corpus_row(name: str, figures: Mapping[str, Any]) -> list[str]:
+def _groups(result: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Of corpora, languages and genders; results of before those were told apart have the first alone."""
+    for kind in ("corpora", "languages", "genders"):
+        yield from result.get(kind, {}).items()
+
+
+def _group_row(name: str, figures: Mapping[str, Any]) -> list[str]:
     uars = (figures["clip_uar"], *figures["uar"].values())
     return [name, str(figures["clips"]), *(percent(uar) for uar in uars)]
+
+
+def _selective_parts(result: Mapping[str, Any]) -> Iterator[str]:
+    """What each `min_confidence` is worth live, and which is the lowest that is right often enough."""
+    selective = result.get("selective")
+    if selective is None:
+        return
+    curves, own = selective["curves"], selective["min_confidence"]
+    thresholds = next(iter(curves.values()))["thresholds"]
+    rows = [
+        [f"{threshold:.2f}{', as judged' if threshold == own else ''}", *(_named(c, i) for c in curves.values())]
+        for i, threshold in enumerate(thresholds)
+        if threshold in {*_SHOWN_THRESHOLDS, own}
+    ]
+    yield table(["min_confidence", *curves], rows)
+    yield f"Segments that are named, in %; in brackets, how many of the names are right. {naming_words(result)}"
+
+
+def naming_words(result: Mapping[str, Any]) -> str:
+    """The lowest `min_confidence` that is right often enough, of these speakers."""
+    selective = result["selective"]
+    wanted = f"{100 * selective['wanted_accuracy']:.0f} %"
+    lowest = selective["lowest"]
+    if lowest is None:
+        return f"No min_confidence makes {wanted} of the names right under every condition."
+    return f"The lowest min_confidence that makes {wanted} of the names right under every condition: {lowest:.2f}."
+
+
+def _named(curve: Mapping[str, Any], i: int) -> str:
+    return f"{percent(curve['coverage'][i])} ({percent(curve['accuracy'][i])})"
 
 
 def _noise_table(kinds: Mapping[str, Any], noise: Mapping[str, Any]) -> str:
@@ -122,7 +159,7 @@ def _noise_table(kinds: Mapping[str, Any], noise: Mapping[str, Any]) -> str:
             _number(60 * figures["hours"], 1),
             str(figures["false_segments"]),
             str(figures["false_certain"]),
-            _number(figures["false_per_h"], 0),
+            _number(figures["false_per_h"], 0) + (_at_most(noise) if kind == "all" else ""),
         ]
         for kind, figures in (*kinds.items(), ("all", noise))
     ]
@@ -132,10 +169,17 @@ def _noise_table(kinds: Mapping[str, Any], noise: Mapping[str, Any]) -> str:
 def _neutral_line(neutral: Mapping[str, Any]) -> str:
     if not neutral["segments"]:
         return ""
+    most = neutral.get("intense_at_most")
+    limit = "" if most is None else f" (at most {percent(most)} %, with 95 % confidence)"
     return (
         f"ordinary speech called an intense emotion: {percent(neutral['intense'])} % of {neutral['segments']} "
-        f"segments when they end, {percent(neutral['ever_intense'])} % at any time"
+        f"segments when they end{limit}, {percent(neutral['ever_intense'])} % at any time"
     )
+
+
+def _at_most(noise: Mapping[str, Any]) -> str:
+    most = noise.get("false_per_h_at_most")
+    return "" if most is None else f" (95 %: at most {most:.1f})"
 
 
 def _aim_row(aim: Aim, conditions: Mapping[str, Any]) -> list[str]:

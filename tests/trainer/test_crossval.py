@@ -309,7 +309,7 @@ def test_a_trained_run_answers_to_recordings(call, place, corpora_root, name):
     assert "for whole clips" in call("export", f"runs/{name}-alone", code=78)
 
 
-OF_JUDGED_MODELS = {"stream", "coverage", "conditions"}
+OF_JUDGED_MODELS = {"stream", "naming", "coverage", "conditions"}
 """Drawn where these are judged: in test_evaluation and test_stream."""
 
 

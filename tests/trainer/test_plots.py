@@ -124,6 +124,7 @@ USUAL = {
         "delays": {"clean": [2.0, 1.5, None], "noise 10 dB": [None, 7.0, 0.0]},
         "aim_s": 1.5,
     },
+    "naming": {"curves": {"clean": CURVE, "room": CURVE}, "wanted_accuracy": 0.8, "min_confidence": 0.6},
     "coverage": {
         "curve": CURVE,
         "wanted_accuracy": 0.8,
@@ -180,6 +181,13 @@ EDGES = {
     "stream": [
         USUAL["stream"] | {"heard": [], "spoken": [], "samples": np.zeros(500, np.int16), "delays": {"clean": []}},
         USUAL["stream"] | {"delays": {"clean": [None, None]}, "labels": [f"female_number_{i}" for i in range(16)]},
+    ],
+    "naming": [
+        {
+            "curves": {"clean": {"thresholds": [0.5], "coverage": [0.0], "accuracy": [None]}},
+            "wanted_accuracy": 0.8,
+            "min_confidence": 0.62,
+        }
     ],
     "coverage": [
         {"curve": {"thresholds": [0.5], "coverage": [0.0], "accuracy": [None]}, "wanted_accuracy": 0.8, "marks": {}}
@@ -573,6 +581,15 @@ def test_confusion_names_are_not_cut_off():
     (axes,) = panels(figure)
     figure.draw_without_rendering()
     assert axes.yaxis.label.get_window_extent().x0 >= 0
+
+
+def test_naming_shows_each_condition_and_leaves_out_what_is_not_named():
+    figure = plot("naming")
+    right, named = figure.axes
+    curves = [line for line in right.lines if len(line.get_xdata()) > 2]
+    assert [list(line.get_ydata()) for line in curves] == [[60, 70, 85, 100]] * 2
+    assert [list(line.get_ydata()) for line in named.lines[:2]] == [[100, 80, 50, 10, 0]] * 2
+    assert texts(figure) == ["clean", "room", "min_confidence: 0.6", "wanted: 80 %"]
 
 
 def test_coverage_marks_the_chosen_threshold_and_leaves_out_what_nobody_answers():

@@ -75,10 +75,20 @@ def test_a_stream_is_judged_under_every_condition(root, tmp_path, capsys):
         assert figures["stream_loss_points"] == pytest.approx(100 * (figures["alone_uar"] - figures["uar"]))
     assert result["noise"]["hours"] * 3600 == pytest.approx(2, abs=1.1)
     assert result["command"] == "ser-train evaluate emotion.tflite --stream --speakers validation"
-    assert (tmp_path / "stream.png").read_bytes()[:4] == b"\x89PNG"
+    assert all((tmp_path / name).read_bytes()[:4] == b"\x89PNG" for name in ("stream.png", "naming.png"))
+    assert set(result["languages"]) == {"en", "pl"}
+    assert sum(one["clips"] for one in result["genders"].values()) == 2 * N_PER_SPEAKER
+    # As judged, the curve says what the figures say.
+    at = result["selective"]["curves"]["clean"]["thresholds"].index(DecisionRule().min_confidence)
+    for name, figures in result["conditions"].items():
+        curve = result["selective"]["curves"][name]
+        assert (curve["coverage"][at], curve["accuracy"][at]) == (figures["coverage"], figures["selective_accuracy"])
+    assert main(["plot", "naming", str(tmp_path), "--out", str(tmp_path / "again")]) == 0
+    assert (tmp_path / "again/naming.png").is_file()
     assert "| noise 10 dB |" in printed.out
-    assert "| the same, clips heard in the same sounds and room, points |" in printed.out
-    assert "| median delay to the first right label, s " in printed.out
+    assert "| the same, clips heard in the same sounds and room, points " in printed.out
+    assert "| median delay to the first right label, of the clips that get one, s |" in printed.out
+    assert f"| {DecisionRule().min_confidence:.2f}, as judged |" in printed.out
     assert "left out: noise" not in printed.err
 
 

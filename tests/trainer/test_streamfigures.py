@@ -12,6 +12,8 @@ from trainer.streamfigures import (
     figures_of,
     intense_labels,
     judge,
+    most_events,
+    most_of,
     neutral_figures,
     noise_figures,
     owner_of,
@@ -148,6 +150,7 @@ def test_false_segments_count_by_the_hour_and_not_as_answers():
         "false_segments": 1,
         "false_certain": 1,
         "false_per_h": pytest.approx(100),
+        "false_per_h_at_most": pytest.approx(474.4, abs=0.1),
     }
     assert tally.n_false_certain == 0
 
@@ -162,7 +165,10 @@ def test_ordinary_speech_called_intense_at_the_end_and_ever():
         RATE_HZ,
         INTENSE,
     )
-    assert neutral_figures(tally) == {"segments": 2, "intense": 0.5, "ever_intense": 1, "missed": 0}
+    figures = neutral_figures(tally)
+    # One of two: (1 - p)^2 + 2 p (1 - p) = 0.05.
+    assert figures.pop("intense_at_most") == pytest.approx(np.sqrt(0.95))
+    assert figures == {"segments": 2, "intense": 0.5, "ever_intense": 1, "missed": 0}
 
 
 def test_silence_has_no_figures_but_no_errors():
@@ -170,6 +176,16 @@ def test_silence_has_no_figures_but_no_errors():
     assert found["uar"] is found["right_delay_median_s"] is found["missed"] is None
     assert noise_figures(Tally())["false_per_h"] is None
     assert neutral_figures(Tally())["intense"] is None
+
+
+def test_limits_of_what_was_seen_never_or_always():
+    """Rule of three: none in n can be as many as three in n."""
+    assert most_events(0) == pytest.approx(-np.log(0.05))
+    assert most_of(0, 39) == pytest.approx(1 - 0.05 ** (1 / 39))
+    assert most_of(39, 39) == 1
+    assert most_of(0, 0) is None
+    none_in_half_an_hour = noise_figures(Tally(other_s=1800))
+    assert none_in_half_an_hour["false_per_h_at_most"] == pytest.approx(5.99, abs=0.01)
 
 
 def test_tallies_add_up():

@@ -23,7 +23,8 @@ from monitor.pipeline import Pipeline
 from monitor.records import AudioBlock, EmotionEvent, Estimate
 from trainer.everyone import train_everyone
 from trainer.labels import label_scheme
-from trainer.noises import LICENCES
+from trainer.noises import LICENCES as NOISES
+from trainer.rooms import LICENCES as ROOMS
 from trainer.runs import write_json
 
 pytestmark = [
@@ -197,7 +198,7 @@ def test_card_carries_figures_licences_and_notice(exported, workplace):
         "RAVDESS",
         "EmoDB",
         "nEMO",
-        *(noise.source for noise in LICENCES),
+        *(licence.source for licence in (*NOISES, *ROOMS)),
     }
     assert "not a reading of what someone feels" in card.notice
     text = (workplace / "models/tiny.md").read_text()

@@ -29,6 +29,7 @@ PLOTS = {
     "speakers": "trainer.plots.speakers:draw",
     "comparison": "trainer.plots.comparison:draw",
     "stream": "trainer.plots.stream:draw",
+    "naming": "trainer.plots.naming:draw",
     "coverage": "trainer.plots.coverage:draw",
     "conditions": "trainer.plots.conditions:draw",
 }
@@ -49,6 +50,7 @@ DESCRIPTIONS = {
     "speakers": "UAR of each speaker",
     "comparison": "systems under their own protocol and under a speaker-independent one",
     "stream": "a conversation, what the monitor showed meanwhile, and how late it was",
+    "naming": "how many segments are named live above a confidence, and how many of the names are right",
     "coverage": "which share of the clips is answered above a confidence, and how much of that is right",
     "conditions": "recall at other levels, in noise, rooms, over telephone and codec",
 }
