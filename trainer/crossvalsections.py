@@ -26,6 +26,10 @@ _PUBLISHED = (
     ("wav2vec2-xlsr, fine-tuned [3]", "speech in 53 languages", 317e6, 0.818),
 )
 """System, what it was trained on before, parameters, UAR: eight emotions of RAVDESS, speech, the published folds."""
+_CHOSEN = (
+    "Recipes are chosen by the validation speakers of these folds (`--protocol ravdess-choosing`), who are tested on "
+    "in other folds: no network is judged by whom it learnt from, but the choice of the recipe knows some of them."
+)
 _REFERENCES = (
     "[1] Krasnoproshin & Vashkevich (2026), arXiv 2606.03359. [2] Luna-Jiménez, Griol, Callejas, Kleinlein, Montero & "
     "Fernández-Martínez (2021), Sensors 21(22), 7665; it speaks of accuracy. [3] Luna-Jiménez, Kleinlein, Griol, "
@@ -70,6 +74,7 @@ def _ladder(ours: Sequence[Mapping[str, Any]]) -> str:
             table(head, [row for _, row in rows]),
             _REFERENCES,
             *([f"Not as published: {'; '.join(notes)}."] if notes else []),
+            _CHOSEN,
             "\n".join(map(_size, ours)),
         ]
     )
