@@ -15,6 +15,7 @@ import numpy as np
 from monitor.pipeline import GateRule
 from trainer.audio import FULL_SCALE, read_clip, to_int16
 from trainer.augment.reverb import Reverb
+from trainer.labels import GENDERS
 from trainer.noises import sounds
 from trainer.speech import at_level, speech_level, speech_span
 
@@ -60,7 +61,7 @@ class Turn:
     gap_s: float
     """Silence before its speech."""
     gender: str = ""
-    """Of the speaker, as in `trainer.corpora`; empty where nobody knows it."""
+    """Of the speaker, `female` or `male`; empty where nobody knows it."""
     language: str = ""
     """Of the clip; empty likewise."""
 
@@ -168,7 +169,7 @@ def compose(utterances: Sequence[Utterance], scheme: LabelScheme, n_per_speaker:
     for utterance in sorted(utterances, key=lambda utterance: utterance.name):
         label = scheme.label_of(utterance.emotion, utterance.gender) or ""
         speaker = f"{utterance.corpus}/{utterance.speaker}"
-        turn = Turn(utterance.path, speaker, label, 0.0, utterance.gender, utterance.language)
+        turn = Turn(utterance.path, speaker, label, 0.0, GENDERS.get(utterance.gender, ""), utterance.language)
         by_speaker.setdefault(turn.speaker, []).append(turn)
     alone: list[tuple[str, list[Turn]]] = []
     together: dict[str, list[Turn]] = {}

@@ -77,6 +77,7 @@ def test_a_stream_is_judged_under_every_condition(root, tmp_path, capsys):
     assert result["command"] == "ser-train evaluate emotion.tflite --stream --speakers validation"
     assert all((tmp_path / name).read_bytes()[:4] == b"\x89PNG" for name in ("stream.png", "naming.png"))
     assert set(result["languages"]) == {"en", "pl"}
+    assert set(result["genders"]) <= {"female", "male"}
     assert sum(one["clips"] for one in result["genders"].values()) == 2 * N_PER_SPEAKER
     # As judged, the curve says what the figures say.
     at = result["selective"]["curves"]["clean"]["thresholds"].index(DecisionRule().min_confidence)
