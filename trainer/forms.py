@@ -219,7 +219,7 @@ def _plays_noise(recipe: Recipe) -> bool:
 
 def _plays_rooms(recipe: Recipe) -> bool:
     """Whether measured rooms are heard in the training."""
-    return any(step.get("folder") for step in recipe.augment.recording)
+    return any(step.get("folder") for step in (*recipe.augment.voice, *recipe.augment.recording))
 
 
 def _window_ms(models: Sequence[EmotionModel], windows: NDArray[np.float32]) -> list[float]:
