@@ -139,7 +139,7 @@ _GROUPS = ("speech", "neutral", "noise")
 
 
 def _speech(judged: Sequence[Judged], card: ModelCard, turns: Sequence[Turn]) -> dict[str, Any]:
-    """Figures of the conversations, of which `turns` are all: over all, and the UAR by corpus, language and gender."""
+    """Figures of the conversations, of which `turns` are all: by condition and over all of these, and groups' UAR."""
     labels = card.labels
     clips = [answer for j in judged for answer in j.clips]
     alone = answer_figures(clips, labels)
@@ -154,8 +154,9 @@ def _speech(judged: Sequence[Judged], card: ModelCard, turns: Sequence[Turn]) ->
         kind: _grouped(clips, tallies, labels, {turn.speaker: getattr(turn, field) for turn in turns})
         for kind, field in _GROUPINGS.items()
     }
+    together = figures_of(total([*tallies.values()]), labels, interval=False)
     delays = {name: list(tally.right_after_s) for name, tally in tallies.items()}
-    return {"clips": alone, "conditions": conditions, **groups, "right_after_s": delays}
+    return {"clips": alone, "conditions": conditions, "together": together, **groups, "right_after_s": delays}
 
 
 _GROUPINGS = {"corpora": "corpus", "languages": "language", "genders": "gender"}

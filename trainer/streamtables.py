@@ -51,6 +51,7 @@ _SETTING_HEAD = ["worth", "UAR", "missed", "right", "never", "changes", "false/h
 def stream_tables(result: Mapping[str, Any]) -> str:
     """The result of `trainer.streamevaluation.stream_evaluation`."""
     clips, conditions = result["clips"], result["conditions"]
+    all_conditions = {**conditions, **({"all together": result["together"]} if "together" in result else {})}
     title = (
         f"{result['identity']}, {result['speakers']} speakers, as a stream; {clips['answers']} clips, each heard "
         f"alone: UAR {percent(clips['uar'])}{_interval(clips['uar_interval'])} %"
@@ -63,7 +64,7 @@ def stream_tables(result: Mapping[str, Any]) -> str:
         *_selective_parts(result),
         _noise_table(result["noise_kinds"], result["noise"]),
         _neutral_line(result["neutral"]),
-        table(["aim", "at most", *conditions], [_aim_row(aim, conditions) for aim in AIMS]),
+        table(["aim", "at most", *all_conditions], [_aim_row(aim, all_conditions) for aim in AIMS]),
         f"worth, as tune counts it: {result['worth']:.1f} points" if "worth" in result else "",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -183,7 +184,7 @@ def _at_most(noise: Mapping[str, Any]) -> str:
 
 
 def _aim_row(aim: Aim, conditions: Mapping[str, Any]) -> list[str]:
-    return [aim.about, f"{aim.at_most:g}", *(_against(aim, figures[aim.figure]) for figures in conditions.values())]
+    return [aim.about, f"{aim.at_most:g}", *(_against(aim, figures.get(aim.figure)) for figures in conditions.values())]
 
 
 def _against(aim: Aim, value: float | None) -> str:

@@ -76,6 +76,8 @@ def test_a_stream_is_judged_under_every_condition(root, tmp_path, capsys):
     assert result["noise"]["hours"] * 3600 == pytest.approx(2, abs=1.1)
     assert result["command"] == "ser-train evaluate emotion.tflite --stream --speakers validation"
     assert all((tmp_path / name).read_bytes()[:4] == b"\x89PNG" for name in ("stream.png", "naming.png"))
+    assert result["together"]["clips"] == len(CONDITIONS) * 2 * N_PER_SPEAKER
+    assert "| all together |" in printed.out
     assert set(result["languages"]) == {"en", "pl"}
     assert set(result["genders"]) <= {"female", "male"}
     assert sum(one["clips"] for one in result["genders"].values()) == 2 * N_PER_SPEAKER
