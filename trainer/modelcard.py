@@ -216,9 +216,8 @@ def _forms(card: ModelCard, forms: str) -> str:
     return (
         f"## Why {card.quantisation}\n\nThe fastest form that gives at least 99.5 % of the validation speakers' "
         "windows the label that Keras gives, and loses at most half a point of UAR "
-        f"({where}; `ser-train export` prints it). On arm64, where no board was measured, 8 bits take fewer "
-        "instructions (docs/performance.md, What a Raspberry Pi would need), and answer otherwise too often to be "
-        f"shipped.\n\n{forms}"
+        f"({where}; `ser-train export` prints it). What the forms take on arm64, where no board was measured: "
+        f"docs/performance.md, What a Raspberry Pi would need.\n\n{forms}"
     )
 
 

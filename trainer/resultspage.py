@@ -123,6 +123,8 @@ def _model(name: str, runs: Path, models: Path, docs: Path) -> Iterator[str]:
         docs.mkdir(parents=True, exist_ok=True)
         begin = "" if name == "emotion" else f"{name}-"
         for picture in (PICTURE, NAMING):
+            if not (stream / picture).is_file():
+                raise NoInputError(f"{stream / picture}: no such file; run ser-train evaluate --stream again")
             shutil.copyfile(stream / picture, docs / f"{begin}{picture}")
         yield _streamed(_of(stream / STREAM, model), begin, judged, _chosen(runs, model, judged))
 
@@ -144,12 +146,14 @@ def _chosen(runs: Path, model: EmotionModel, judged: Path) -> str:
     if not path.is_file():
         return ""
     result = _of(path, model, "validation")
-    shares = [f"{percent(one['selective_accuracy'])}" for one in result["conditions"].values()]
-    command = f"ser-train evaluate {_shown(judged)} --stream --speakers validation"
+    selective = result["selective"]
+    own = selective["min_confidence"]
+    fits = selective["lowest"] == own
+    chosen = "is" if fits else f"is {own:g}, the monitor's default, and was not"
+    shares = ", ".join(f"{name} {percent(one['selective_accuracy'])}" for name, one in result["conditions"].items())
     return (
-        f"It is chosen on the validation speakers (`{command}`). "
-        f"{naming_words(result)} With {result['selective']['min_confidence']:g} there, {', '.join(shares)} % of the "
-        "names are right."
+        f"`min_confidence` {chosen} chosen on the validation speakers (`ser-train evaluate {_shown(judged)} --stream "
+        f"--speakers validation`). {naming_words(result)} Right of the names from {own:g} on there, in %: {shares}."
     )
 
 

@@ -97,11 +97,12 @@ def stream_shortcomings(result: Mapping[str, Any]) -> list[str]:
 def _aims_not_met(result: Mapping[str, Any]) -> Iterator[str]:
     for aim in AIMS:
         beyond = {name: one[aim.figure] for name, one in result["conditions"].items() if one[aim.figure] is not None}
-        listed = ", ".join(f"{name} {value:.2f}" for name, value in beyond.items() if value > aim.at_most)
+        listed = ", ".join(f"{name} {_beside(v, aim.at_most)}" for name, v in beyond.items() if v > aim.at_most)
         if listed:
             yield f"{aim.about}: {listed}; wanted {aim.at_most:g} at most"
-    if (result["noise"]["false_per_h"] or 0) > FALSE.at_most:
-        yield f"{FALSE.about}: {result['noise']['false_per_h']:.1f}; wanted {FALSE.at_most:g} at most"
+    alone = result["noise"]["false_per_h"] or 0
+    if alone > FALSE.at_most:
+        yield f"{FALSE.about}: {_beside(alone, FALSE.at_most)}; wanted {FALSE.at_most:g} at most"
 
 
 def _unheard(conditions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -120,9 +121,19 @@ def _wrong_names(result: Mapping[str, Any]) -> Iterator[str]:
         return
     wanted, own = selective["wanted_accuracy"], selective["min_confidence"]
     right = {name: one["selective_accuracy"] for name, one in result["conditions"].items()}
-    listed = ", ".join(f"{name} {percent(share)} %" for name, share in right.items() if (share or 0) < wanted)
+    short = {name: share for name, share in right.items() if (share or 0) < wanted}
+    listed = ", ".join(
+        f"{name} - %" if share is None else f"{name} {_beside(100 * share, 100 * wanted)} %"
+        for name, share in short.items()
+    )
     if listed:
         yield f"named with `min_confidence` {own:g} and right: {listed}; wanted {100 * wanted:.0f} %"
+
+
+def _beside(value: float, limit: float) -> str:
+    """Two digits, or as many as tell it from the limit."""
+    digits = next((n for n in range(2, 6) if round(value, n) != limit), 6)
+    return f"{value:.{digits}f}"
 
 
 def _range(shares: Iterable[float | None]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.selective import WANTED_ACCURACY
+from trainer.selective import THRESHOLDS, WANTED_ACCURACY
 from trainer.streamfigures import judge
 from trainer.transcript import redecided
 
@@ -25,14 +25,18 @@ if TYPE_CHECKING:
     from trainer.conversations import Scene
     from trainer.transcript import Transcript
 
-THRESHOLDS = tuple(i / 100 for i in range(40, 91))
-"""Of `min_confidence`, which is written in hundredths."""
+
+def thresholds_beside(decision: DecisionRule) -> tuple[float, ...]:
+    """All hundredths, 0-1, and what `decision` has, where that is none of them; rising."""
+    return tuple(sorted({*map(float, THRESHOLDS), decision.min_confidence}))
 
 
 def named_under(
     transcript: Transcript, scene: Scene, labels: tuple[str, ...], rate_hz: int, decision: DecisionRule
 ) -> NDArray[np.int64]:
     """Segments with speech, those of them whose `end` names a label, those named right; int64 (thresholds, 3).
+
+    Thresholds are those of `thresholds_beside`.
 
     Args:
         transcript: of the scene.
@@ -41,8 +45,9 @@ def named_under(
         rate_hz: of the scene.
         decision: all but its `min_confidence` holds.
     """
-    counts = np.zeros((len(THRESHOLDS), 3), np.int64)
-    for row, threshold in zip(counts, THRESHOLDS, strict=True):
+    thresholds = thresholds_beside(decision)
+    counts = np.zeros((len(thresholds), 3), np.int64)
+    for row, threshold in zip(counts, thresholds, strict=True):
         events = redecided(transcript, labels, rate_hz, replace(decision, min_confidence=threshold))
         segments = [one for one in judge(scene, events, rate_hz, frozenset()).answers if one.answer]
         named = [one for one in segments if one.certain]
@@ -64,10 +69,11 @@ def stream_selective(counts: Mapping[str, NDArray[np.int64]], decision: Decision
         curves: condition to `thresholds`, `coverage` (share of the segments that is named) and `accuracy` (share of
             those that is right), 0-1; None of nothing.
     """
-    curves = {name: _curve(of_one) for name, of_one in counts.items()}
+    thresholds = thresholds_beside(decision)
+    curves = {name: _curve(thresholds, of_one) for name, of_one in counts.items()}
     enough = (
         threshold
-        for i, threshold in enumerate(THRESHOLDS)
+        for i, threshold in enumerate(thresholds)
         if all((curve["accuracy"][i] or 0) >= WANTED_ACCURACY for curve in curves.values())
     )
     return {
@@ -83,10 +89,10 @@ def naming_inputs(result: Mapping[str, Any]) -> dict[str, Any]:
     return {name: result["selective"][name] for name in ("curves", "wanted_accuracy", "min_confidence")}
 
 
-def _curve(counts: NDArray[np.int64]) -> dict[str, Any]:
+def _curve(thresholds: tuple[float, ...], counts: NDArray[np.int64]) -> dict[str, Any]:
     rows = [[int(count) for count in row] for row in counts]
     return {
-        "thresholds": list(THRESHOLDS),
+        "thresholds": list(thresholds),
         "coverage": [named / segments if segments else None for segments, named, _ in rows],
         "accuracy": [right / named if named else None for _, named, right in rows],
     }

@@ -31,7 +31,7 @@ _GATE: Mapping[str, Sequence[float]] = {
     "activity_hangover_ms": (0, 500, 550, 600, 700, 1000, 1500),
     "min_activity_posterior": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "min_speech_s": (0.5, 0.75, 1.0, 1.5),
-    "min_final_speech_s": (0.25, 0.4, 0.6, 0.8, 1.0),
+    "min_final_speech_s": (0.25, 0.4, 0.5, 0.6, 0.8, 1.0),
 }
 # Not the least confidence: how often an answer has to be right is asked of it, see `trainer.selective`.
 _DECISION: Mapping[str, Sequence[float]] = {

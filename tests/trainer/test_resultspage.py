@@ -61,6 +61,9 @@ def test_the_ladder_puts_our_recipes_where_they_stand(tmp_path):
     assert "| female                |        4 |   200 |  65.0 |         - |" in page
     assert "| sad   |     40.0 |" in page
     assert "](small-confusion.png)" in page
+    assert "`small`, first of 2 seeds](" in page
+    assert "`small` has 302,000 parameters, of two bytes each as float16: 0.6 MB" in page
+    assert "arXiv 2606.03359" in page
     assert (tmp_path / "docs/small-confusion.png").read_bytes() == b"a picture"
     assert "forest" not in page  # the monitor could not run it
 
@@ -119,6 +122,17 @@ def test_a_model_is_shown_as_it_was_evaluated(tmp_path, monkeypatch):
     assert linked
     assert all(Path(link.partition("#")[0]).is_file() for link in linked)
     shutil.rmtree(runs)
+
+
+def test_losses_have_the_interval_of_all(monkeypatch):
+    def part(loss, interval):
+        return {"levels": {"-50": {"loss_points": loss, "loss_interval_points": interval}}, "world": {}}
+
+    parts = {"RAVDESS": part(1.0, [0.9, 1.1]), "all": part(0.5, [-0.5, 2.0])}
+    monkeypatch.setattr(resultspage, "parts_of", lambda _: parts)
+    monkeypatch.setattr(resultspage, "bound_of", lambda *_: 1.0)
+    row = resultspage._losses({}).splitlines()[-1]
+    assert [cell.strip() for cell in row.strip("|").split("|")][1:] == ["+1.0", "+0.5", "-0.5 to +2.0", "<= 1"]
 
 
 def test_without_results_there_is_no_page(tmp_path):
@@ -213,8 +227,21 @@ def test_a_stream_is_shown_with_what_falls_short_and_how_its_threshold_was_chose
     write_results(runs, models, docs)
     page = (docs / "results.md").read_text()
     assert "`ser-train evaluate models/held-out/emotion.tflite --stream --speakers validation`" in page
-    assert "80 % of the names right under every condition: 0.62. With 0.62 there, 85.0, 85.0 %" in page
+    assert "`min_confidence` is chosen on the validation speakers" in page
+    assert "under every condition: 0.62. Right of the names from 0.62 on there, in %: clean 85.0, room 85.0." in page
+    stream = runs / "stream-emotion-validation/stream.json"
+    other = json.loads(stream.read_text())
+    other["selective"]["lowest"] = None
+    stream.write_text(json.dumps(other))
+    write_results(runs, models, docs)
+    page = (docs / "results.md").read_text()
+    assert "`min_confidence` is 0.62, the monitor's default, and was not chosen on the validation speakers" in page
+    assert "No min_confidence makes 80 % of the names right under every condition." in page
     shutil.rmtree(runs / "stream-emotion-validation")
+    (runs / "stream-emotion/naming.png").unlink()
+    with pytest.raises(NoInputError, match=r"naming.png: no such file; run ser-train evaluate --stream again"):
+        write_results(runs, models, docs)
+    (runs / "stream-emotion/naming.png").write_bytes(b"a picture")
     stream_file(runs, "emotion@12345678", "validation")
     with pytest.raises(ConfigError, match=f"wanted {identity}, validation speakers"):
         write_results(runs, models, docs)

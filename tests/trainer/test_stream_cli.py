@@ -13,9 +13,10 @@ from stream_corpora import make_stream_root
 from monitor.card import read_model_file
 from monitor.config import load_configuration
 from monitor.errors import ConfigError
+from monitor.pipeline import GateRule
 from monitor.pipeline.smoother import DecisionRule
 from monitor.pipeline.windows import WindowRule
-from trainer import tuning
+from trainer import streamsettings, tuning
 from trainer.cli import main
 from trainer.conversations import CONDITIONS, Stage, scene_of
 from trainer.streamaims import worth
@@ -23,7 +24,7 @@ from trainer.streamevaluation import cut_out
 from trainer.streamsettings import GateSetting, StreamSetting, drawn_decisions, drawn_gates, read_setting
 from trainer.streamtasks import stream_tasks
 
-OWN = WindowRule(300, 50, 1.0, 0.25)
+OWN = WindowRule(300, 50, 1.0, 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,27 @@ def test_a_stream_is_judged_under_every_condition(root, tmp_path, capsys):
     assert "| median delay to the first right label, of the clips that get one, s |" in printed.out
     assert f"| {DecisionRule().min_confidence:.2f}, as judged |" in printed.out
     assert "left out: noise" not in printed.err
+
+
+def test_validation_speakers_have_a_folder_of_their_own(root, tmp_path, monkeypatch):
+    """That of the test speakers' figures is not overwritten, and is where the page of results looks."""
+    monkeypatch.chdir(tmp_path)
+    words = ["evaluate", str(JUDGED), "--stream", "--data", str(root)]
+    assert main([*words, "--speakers", "validation"]) == main(words) == 0
+    for folder, part in (("stream-emotion", "test"), ("stream-emotion-validation", "validation")):
+        assert json.loads((tmp_path / "runs" / folder / "stream.json").read_text())["speakers"] == part
+
+
+def test_a_search_can_draw_what_is_shipped():
+    window = read_model_file(JUDGED).card
+    shipped = {
+        **msgspec.to_builtins(GateRule()),
+        "min_speech_s": window.min_speech_s,
+        "min_final_speech_s": window.min_final_speech_s,
+        **msgspec.to_builtins(DecisionRule()),
+    }
+    choices = {**streamsettings._GATE, **streamsettings._DECISION}
+    assert {name: shipped[name] for name in choices if shipped[name] not in choices[name]} == {}
 
 
 def test_a_clip_is_cut_out_of_its_scene_without_its_neighbours(root):
@@ -242,7 +264,7 @@ def test_draws_begin_with_the_defaults_and_differ():
     gates, decisions = drawn_gates(30, OWN, 1), drawn_decisions(30, 1)
     everything = drawn_decisions(100_000, 1)
     assert len(everything) == len(set(everything)) < 1000
-    assert gates[0] == GateSetting(min_speech_s=1.0, min_final_speech_s=0.25)
+    assert gates[0] == GateSetting(min_speech_s=1.0, min_final_speech_s=0.5)
     assert decisions[0] == DecisionRule()
     assert len(set(gates)) == len(set(decisions)) == 30
     assert drawn_gates(30, OWN, 1) == gates

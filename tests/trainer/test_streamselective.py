@@ -8,7 +8,7 @@ import pytest
 from monitor.pipeline.smoother import DecisionRule
 from monitor.records import Estimate, SpeechEnded, SpeechStarted
 from trainer.conversations import Scene, Spoken, Turn
-from trainer.streamselective import THRESHOLDS, named_under, stream_selective
+from trainer.streamselective import named_under, stream_selective, thresholds_beside
 from trainer.transcript import Moment, Transcript
 
 RATE_HZ = 100
@@ -42,8 +42,18 @@ def heard(*clips):
     return scene, Transcript(tuple(moments), ())
 
 
+THRESHOLDS = thresholds_beside(DECISION)
+
+
 def row(threshold):
     return THRESHOLDS.index(threshold)
+
+
+def test_thresholds_are_all_hundredths_and_the_own():
+    assert tuple(i / 100 for i in range(101)) == THRESHOLDS
+    between = thresholds_beside(DecisionRule(min_confidence=0.625))
+    assert sorted(set(between) - set(THRESHOLDS)) == [0.625]
+    assert list(between) == sorted(between)
 
 
 def test_a_segment_is_named_up_to_its_own_confidence():
