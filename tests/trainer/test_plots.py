@@ -548,6 +548,20 @@ def test_a_stream_shows_how_many_clips_got_their_label():
     assert late.get_xlim() == (0, 5)
 
 
+def test_a_stream_of_many_long_labels_fills_its_width():
+    """Their legend is no wider than the panels, and what has a colour again has stripes."""
+    labels = [f"{gender}_{emotion}" for gender in ("female", "male") for emotion in EMOTIONS]
+    spoken = [(5.0 * i, 5.0 * i + 3, label) for i, label in enumerate(labels[:12])]
+    figure = plot("stream", labels=labels, spoken=spoken, heard=[[(7.0, labels[0]), (9.0, labels[8])]])
+    figure.draw_without_rendering()
+    wave, rows, _ = panels(figure)
+    assert wave.get_position().width > 0.7
+    legend = rows.get_legend().get_window_extent()
+    assert legend.x1 <= figure.bbox.x1
+    looks = {(patch.get_facecolor(), patch.get_hatch()) for patch in rows.get_legend().get_patches()}
+    assert len(looks) == 12 + 1
+
+
 def test_a_stream_draws_its_first_minute():
     wave, rows, _ = panels(plot("stream"))
     assert rows.get_xlim() == wave.get_xlim() == (0, 60)

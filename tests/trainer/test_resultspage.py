@@ -228,7 +228,7 @@ def test_a_stream_is_shown_with_what_falls_short_and_how_its_threshold_was_chose
     page = (docs / "results.md").read_text()
     assert "`ser-train evaluate models/held-out/emotion.tflite --stream --speakers validation`" in page
     assert "`min_confidence` is chosen on the validation speakers" in page
-    assert "under every condition: 0.62. Right of the names from 0.62 on there, in %: clean 85.0, room 85.0." in page
+    assert "under every condition on the validation speakers: 0.62. Right of the names from 0.62 on there, in %: clean 85.0, room 85.0." in page
     stream = runs / "stream-emotion-validation/stream.json"
     other = json.loads(stream.read_text())
     other["selective"]["lowest"] = None
@@ -236,7 +236,7 @@ def test_a_stream_is_shown_with_what_falls_short_and_how_its_threshold_was_chose
     write_results(runs, models, docs)
     page = (docs / "results.md").read_text()
     assert "`min_confidence` is 0.62, the monitor's default, and was not chosen on the validation speakers" in page
-    assert "No min_confidence makes 80 % of the names right under every condition." in page
+    assert "No min_confidence makes 80 % of the names right under every condition on the validation speakers." in page
     shutil.rmtree(runs / "stream-emotion-validation")
     (runs / "stream-emotion/naming.png").unlink()
     with pytest.raises(NoInputError, match=r"naming.png: no such file; run ser-train evaluate --stream again"):
