@@ -153,8 +153,7 @@ def _chosen(runs: Path, model: EmotionModel, judged: Path) -> str:
     shares = ", ".join(f"{name} {percent(one['selective_accuracy'])}" for name, one in result["conditions"].items())
     return (
         f"`min_confidence` {chosen} chosen on the validation speakers (`ser-train evaluate {_shown(judged)} --stream "
-        f"--speakers validation`), and by no others. {naming_words(result)} Right of the names from {own:g} on there, in %: "
-        f"{shares}."
+        f"--speakers validation`). {naming_words(result)} Right of the names from {own:g} on there, in %: {shares}."
     )
 
 

@@ -141,10 +141,10 @@ def naming_words(result: Mapping[str, Any]) -> str:
     selective = result["selective"]
     wanted = f"{100 * selective['wanted_accuracy']:.0f} %"
     lowest = selective["lowest"]
-    whose = f"on the {result['speakers']} speakers"
+    right = f"{wanted} of the names right under every condition on the {result['speakers']} speakers"
     if lowest is None:
-        return f"No min_confidence makes {wanted} of the names right under every condition {whose}."
-    return f"The lowest min_confidence that makes {wanted} of the names right under every condition {whose}: {lowest:.2f}."
+        return f"No min_confidence makes {right}."
+    return f"The lowest min_confidence that makes {right}: {lowest:.2f}."
 
 
 def _named(curve: Mapping[str, Any], i: int) -> str:
