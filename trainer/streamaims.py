@@ -41,9 +41,10 @@ def worth(conditions: Mapping[str, Mapping[str, Any]], neutral: Mapping[str, Any
     """What a setting is worth, in points of UAR.
 
     The mean over the conditions of the segment UAR (0-100), less 25 for each of these shares at 1: clips that never get
-    their label, speech that is missed, ordinary speech that is called an intense emotion; less 5 for each doubling of
-    median delay and changes (means over the conditions) and false segments beyond their aims. The loss against the clip
-    UAR is in the UAR already: clips heard alone do not change with the setting.
+    their label, speech that is missed, ordinary speech that is called an intense emotion; less 5 for each doubling
+    beyond their aims of median delay, changes and false segments in gaps (means over the conditions), and of false
+    segments in sounds alone. The loss against the clip UAR is in the UAR already: clips heard alone do not change with
+    the setting. Nor does it count what windows cost.
 
     Args:
         conditions: condition to `trainer.streamfigures.figures_of`.
@@ -58,7 +59,7 @@ def worth(conditions: Mapping[str, Mapping[str, Any]], neutral: Mapping[str, Any
     return (
         100 * (known_mean(figures["uar"] for figures in conditions.values()) or 0.0)
         - _SHARE_POINTS * sum(share or 0.0 for share in shares)
-        - sum(_beyond(figures[aim.figure], aim) for aim in (DELAY, CHANGES) for figures in conditions.values())
+        - sum(_beyond(figures[aim.figure], aim) for aim in (DELAY, CHANGES, GAPS) for figures in conditions.values())
         / max(len(conditions), 1)
         - (_beyond(noise["false_per_h"], FALSE) if noise["hours"] else 0.0)
     )

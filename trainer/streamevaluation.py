@@ -234,7 +234,7 @@ class _Worker:
         labels, decision = self.classifier.labels, self.setting.decision
         for name, scene in task.scenes(self.stage):
             transcript = transcribe(self.classifier, self.setting.rules, scene.samples)
-            tallies[name] = judge(scene, transcript.events, rate_hz, self.intense)
+            tallies[name] = judge(scene, transcript.events, rate_hz, self.intense, transcript.n_windows)
             if task.group == "speech":
                 named[name] = named_under(transcript, scene, labels, rate_hz, decision)
             alone[name] = tuple(self._alone(s.turn, cut_out(scene, s, rate_hz)) for s in scene.spoken)

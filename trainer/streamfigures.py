@@ -64,6 +64,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         n_ever_intense: of those, with an intense emotion in any event.
         n_false: segments without speech.
         n_false_certain: of those, whose `end` is not uncertain.
+        n_windows: that were classified.
     """
 
     answers: tuple[Answer, ...] = ()
@@ -78,6 +79,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     n_ever_intense: int = 0
     n_false: int = 0
     n_false_certain: int = 0
+    n_windows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,10 @@ def intense_labels(affect: Mapping[str, tuple[float, float]]) -> frozenset[str]:
     return frozenset(label for label, (_, arousal) in affect.items() if arousal > MIN_INTENSE_AROUSAL)
 
 
-def judge(scene: Scene, events: Iterable[EmotionEvent], rate_hz: int, intense: frozenset[str]) -> Tally:
-    """Hold the events of one flushed stream against what was said in it."""
+def judge(
+    scene: Scene, events: Iterable[EmotionEvent], rate_hz: int, intense: frozenset[str], n_windows: int = 0
+) -> Tally:
+    """Hold the events of one flushed stream, in which `n_windows` were classified, against what was said in it."""
     segments = segments_of(events)
     owners = [owner_of(segment, scene.spoken) for segment in segments]
     owned = [segment for segment, owner in zip(segments, owners, strict=True) if owner is not None]
@@ -153,6 +157,7 @@ def judge(scene: Scene, events: Iterable[EmotionEvent], rate_hz: int, intense: f
         n_ever_intense=sum(any(event.emotion in intense for event in segment.events) for segment in owned),
         n_false=len(false),
         n_false_certain=sum(segment.is_certain for segment in false),
+        n_windows=n_windows,
     )
 
 
@@ -188,6 +193,7 @@ def figures_of(tally: Tally, labels: Sequence[str], *, interval: bool = True) ->
         heard. In a segment that began before the clip, the first change is free: the truth changed. That an `end`
         sums up otherwise than the last update is no change.
     false_per_h: segments without any speech, an hour of the gaps between the clips.
+    windows_per_min: that were classified, a minute of clips and gaps: nearly all that listening costs.
     """
     heard_s = tally.speech_s - tally.missed_s
     right = [after for after in tally.right_after_s if after is not None]
@@ -205,6 +211,7 @@ def figures_of(tally: Tally, labels: Sequence[str], *, interval: bool = True) ->
         "first_delay_p95_s": _percentile(first, _LATE_PERCENTILE),
         "changes_per_min": _share(_S_PER_MIN * tally.n_changes, heard_s),
         "false_per_h": _share(_S_PER_H * tally.n_false, tally.other_s),
+        "windows_per_min": _share(_S_PER_MIN * tally.n_windows, tally.speech_s + tally.other_s),
         "speech_s": tally.speech_s,
         "clips": len(endless),
     }

@@ -30,7 +30,12 @@ _GATE: Mapping[str, Sequence[float]] = {
     "min_speech_posterior": (0.3, 0.5, 0.7, 0.75, 0.8, 0.9, 0.95, 0.97),
     "activity_hangover_ms": (0, 500, 550, 600, 700, 1000, 1500),
     "min_activity_posterior": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
-    "min_speech_s": (0.5, 0.75, 1.0, 1.5),
+}
+# Their length is no setting: a network is trained on it.
+_WINDOW: Mapping[str, Sequence[float]] = {
+    "hop_frames": (25, 50, 100),
+    "settled_hops": (1, 2, 3, 6),
+    "min_speech_s": (0.5, 0.75, 1.0, 1.25, 1.5),
     "min_final_speech_s": (0.25, 0.4, 0.5, 0.6, 0.8, 1.0),
 }
 # Not the least confidence: how often an answer has to be right is asked of it, see `trainer.selective`.
@@ -46,25 +51,30 @@ _T = TypeVar("_T")
 class GateSetting(msgspec.Struct, frozen=True):
     """What decides which windows are classified.
 
+    What is None is as the model has it: the first three in its card, the last one in the pipeline.
+
     Attributes:
         rule: of the gate.
-        min_speech_s: voiced time that a window needs while speech goes on; None is the model's own, in its card.
+        hop_frames: distance between windows in frames.
+        min_speech_s: voiced time that a window needs while speech goes on.
         min_final_speech_s: the same for the last window of a segment.
-        settled_hops: hops from one window to the next in long speech, at most; None is the pipeline's own. Never drawn:
-            fewer windows cost less, which no figure of a stream tells.
+        settled_hops: hops from one window to the next in long speech, at most.
     """
 
     rule: GateRule = GateRule()
+    hop_frames: Annotated[int, msgspec.Meta(ge=1)] | None = None
     min_speech_s: float | None = None
     min_final_speech_s: float | None = None
     settled_hops: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
+    @property
+    def windows(self) -> dict[str, float]:
+        """What of the model's windows is another."""
+        return {name: value for name in _WINDOW if (value := getattr(self, name)) is not None}
+
     def window(self, own: WindowRule) -> WindowRule:
         """The windows that are classified; `own` are the model's."""
-        speech_s = own.min_speech_s if self.min_speech_s is None else self.min_speech_s
-        final_s = own.min_final_speech_s if self.min_final_speech_s is None else self.min_final_speech_s
-        hops = own.settled_hops if self.settled_hops is None else self.settled_hops
-        return replace(own, min_speech_s=speech_s, min_final_speech_s=final_s, settled_hops=hops)
+        return replace(own, **self.windows)  # type: ignore[arg-type]
 
 
 class StreamSetting(msgspec.Struct, frozen=True):
@@ -85,24 +95,24 @@ class StreamSetting(msgspec.Struct, frozen=True):
 
     def to_toml(self) -> str:
         """The tables of the monitor's configuration; what is the model's, `[window]` of a recipe, is in a comment."""
-        own = {"min_speech_s": self.gate.min_speech_s, "min_final_speech_s": self.gate.min_final_speech_s}
-        words = ", ".join(f"{name} = {value:g}" for name, value in own.items() if value is not None)
-        head = f"# Chosen for a model with {words}: [window] of its recipe.\n" if words else ""
+        words = ", ".join(f"{name} = {value:g}" for name, value in self.gate.windows.items())
+        head = f"# Chosen for a model with {words}: no settings of the monitor.\n" if words else ""
         return head + _toml("vad", self.gate.rule) + "\n" + _toml("decision", self.decision)
 
 
 def drawn_gates(n: int, own: WindowRule, seed: int) -> list[GateSetting]:
     """`n` different gates, the defaults first; `own` are the model's windows."""
-    defaults = {**msgspec.to_builtins(GateRule()), "min_speech_s": own.min_speech_s}
-    defaults["min_final_speech_s"] = own.min_final_speech_s
+    windows = {name: getattr(own, name) for name in _WINDOW}
+    defaults = {**msgspec.to_builtins(GateRule()), **windows}
 
     def draw(rng: np.random.Generator) -> GateSetting:
-        rule = _near(defaults, _GATE, rng)
-        speech_s, final_s = rule.pop("min_speech_s"), rule.pop("min_final_speech_s")
+        drawn = _near(defaults, {**_GATE, **_WINDOW}, rng)
+        own_windows = {name: drawn.pop(name) for name in _WINDOW}
         # A last window that needs more than the others would never be there for a long one.
-        return GateSetting(GateRule(**rule), speech_s, min(speech_s, final_s))
+        own_windows["min_final_speech_s"] = min(own_windows["min_speech_s"], own_windows["min_final_speech_s"])
+        return GateSetting(GateRule(**drawn), **own_windows)
 
-    return _different(GateSetting(GateRule(), own.min_speech_s, own.min_final_speech_s), draw, n, seed)
+    return _different(GateSetting(GateRule(), **windows), draw, n, seed)
 
 
 def drawn_decisions(n: int, seed: int) -> list[DecisionRule]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trainer.streamaims import AIMS, CHANGES, DELAY, FALSE, LOSS
+from trainer.streamaims import AIMS, CHANGES, DELAY, FALSE, GAPS, LOSS
 from trainer.tables import percent, table
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _GATE = {
     "activity": "min_activity_posterior",
 }
 """Heading to field of the gate's rule; here and below."""
-_WINDOWS = {"min speech": "min_speech_s", "final": "min_final_speech_s"}
+_WINDOWS = {"hop": "hop_frames", "apart": "settled_hops", "min speech": "min_speech_s", "final": "min_final_speech_s"}
 _DECISION = {
     "smoothing": "smoothing_s",
     "confidence": "min_confidence",
@@ -45,7 +45,7 @@ _DECISION = {
 }
 _SHOWN_THRESHOLDS = (0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 """Of `min_confidence`; and the one that was judged."""
-_SETTING_HEAD = ["worth", "UAR", "missed", "right", "never", "changes", "false/h", "intense"]
+_SETTING_HEAD = ["worth", "UAR", "missed", "right", "never", "changes", "gaps/h", "sounds/h", "intense", "windows/min"]
 
 
 def stream_tables(result: Mapping[str, Any]) -> str:
@@ -78,7 +78,7 @@ def tuning_tables(result: Mapping[str, Any]) -> str:
         f"{result['identity']}, {result['speakers']} speakers, {len(result['settings'])} settings; "
         "means over the conditions"
     )
-    aims = "; ".join(f"{aim.about} <= {aim.at_most:g}" for aim in (DELAY, CHANGES, FALSE))
+    aims = "; ".join(f"{aim.about} <= {aim.at_most:g}" for aim in (DELAY, CHANGES, GAPS, FALSE))
     parts = [
         about,
         table(["setting", *_GATE, *_WINDOWS, *_DECISION], [[name, *_values(row["setting"])] for name, row in rows]),
@@ -209,8 +209,10 @@ def _setting_row(row: Mapping[str, Any]) -> list[str]:
         _number(means["right_delay_median_s"], 2),
         percent(means["never_right"]),
         _number(means["changes_per_min"], 1),
+        _number(means["false_per_h"], 1),
         _number(row["noise"]["false_per_h"], 0),
         percent(row["neutral"]["intense"]),
+        _number(means["windows_per_min"], 1),
     ]
 
 

@@ -46,11 +46,27 @@ class Transcript:
     moments: tuple[Moment, ...]
     events: tuple[EmotionEvent, ...]
     """As the pipeline sent them."""
+    n_windows: int
+    """That were classified."""
+
+
+class _Counting:
+    """A classifier that counts what it is asked."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+        self.spec, self.window, self.labels = classifier.spec, classifier.window, classifier.labels
+        self.n_windows = 0
+
+    def answer(self, values: NDArray[np.float32]) -> Answer:
+        self.n_windows += 1
+        return self._classifier.answer(values)
 
 
 def transcribe(classifier: Classifier, rules: PipelineRules, samples: NDArray[np.int16]) -> Transcript:
     """Run the daemon's pipeline over the audio, int16 (n,), from a fresh start to the flush at its end."""
-    pipeline = Pipeline(classifier, rules)
+    counting = _Counting(classifier)
+    pipeline = Pipeline(counting, rules)
     n = classifier.spec.rate_hz * VAD_FRAME_MS // _MS_PER_S
     moments: list[Moment] = []
     events: list[EmotionEvent] = []
@@ -63,7 +79,7 @@ def transcribe(classifier: Classifier, rules: PipelineRules, samples: NDArray[np
     for start in range(0, len(samples) - n + 1, n):
         keep(pipeline.push(AudioBlock(samples[start : start + n], start)), start + n)
     keep(pipeline.flush(), len(samples) // n * n)
-    return Transcript(tuple(moments), tuple(events))
+    return Transcript(tuple(moments), tuple(events), counting.n_windows)
 
 
 def redecided(
@@ -95,7 +111,7 @@ class Remembering:
     """A classifier that classifies no window twice, for hearing the same audio under many rules."""
 
     def __init__(self, classifier: Classifier, window: WindowRule | None = None) -> None:
-        """Ask `classifier`; `window` instead of its own rule may want another voiced time, but no other shape."""
+        """Ask `classifier`; `window` instead of its own rule may want other windows, but none of another length."""
         self._classifier = classifier
         self._known: dict[bytes, Answer] = {}
         self.spec, self.labels = classifier.spec, classifier.labels

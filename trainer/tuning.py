@@ -42,7 +42,7 @@ RESULT, TOML, QUESTION = "tune.json", "tuned.toml", "question.json"
 PART: Part = "validation"
 """Whoever is tested on must have had no say."""
 _HEARD = "heard"
-_VERSION = 2
+_VERSION = 3
 """Raise it when the code that counts changes: files of an interrupted search are then refused."""
 
 
@@ -143,7 +143,17 @@ def _row(
     }
 
 
-_MEANS = ("uar", "missed", "right_delay_median_s", "never_right", "changes_per_min", "coverage", "selective_accuracy")
+_MEANS = (
+    "uar",
+    "missed",
+    "right_delay_median_s",
+    "never_right",
+    "changes_per_min",
+    "false_per_h",
+    "coverage",
+    "selective_accuracy",
+    "windows_per_min",
+)
 
 
 Counts = dict[str, list[Tally]]
@@ -212,7 +222,7 @@ class _Worker:
             transcript = transcribe(asked, PipelineRules(gate=gate.rule), scene.samples)
             for decision in self.search.decisions:
                 events = redecided(transcript, self.model.labels, rate_hz, decision)
-                tallies.append(judge(scene, events, rate_hz, self.intense))
+                tallies.append(judge(scene, events, rate_hz, self.intense, transcript.n_windows))
         return tallies
 
 

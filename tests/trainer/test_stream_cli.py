@@ -106,14 +106,14 @@ def test_validation_speakers_have_a_folder_of_their_own(root, tmp_path, monkeypa
 
 
 def test_a_search_can_draw_what_is_shipped():
-    window = read_model_file(JUDGED).card
+    card = read_model_file(JUDGED).card
+    window = WindowRule(card.window_frames, card.hop_frames, card.min_speech_s, card.min_final_speech_s)
     shipped = {
         **msgspec.to_builtins(GateRule()),
-        "min_speech_s": window.min_speech_s,
-        "min_final_speech_s": window.min_final_speech_s,
+        **{name: getattr(window, name) for name in streamsettings._WINDOW},
         **msgspec.to_builtins(DecisionRule()),
     }
-    choices = {**streamsettings._GATE, **streamsettings._DECISION}
+    choices = {**streamsettings._GATE, **streamsettings._WINDOW, **streamsettings._DECISION}
     assert {name: shipped[name] for name in choices if shipped[name] not in choices[name]} == {}
 
 
@@ -184,13 +184,17 @@ def test_the_defaults_of_a_search_are_what_evaluate_finds(tuned, root, tmp_path)
 def test_a_search_draws_and_shows_every_setting(tuned, root, capsys):
     assert run_tune(root, tuned) == 0
     setting = json.loads((tuned / "tune.json").read_text())["best"]["setting"]
-    fields = [*setting["gate"]["rule"], "min_speech_s", "min_final_speech_s", *setting["decision"]]
+    windows = ("hop_frames", "settled_hops", "min_speech_s", "min_final_speech_s")
+    assert set(setting["gate"]) == {"rule", *windows}
+    fields = [*setting["gate"]["rule"], *windows, *setting["decision"]]
     heading = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| setting "))
     assert heading.count("|") == len(fields) + 2
     drawn = drawn_gates(400, OWN, seed=0)
     never = {"floor_dbfs"}  # who speaks softly, or far away, would not be heard
     for name in set(setting["gate"]["rule"]) - never:
         assert len({getattr(gate.rule, name) for gate in drawn}) > 1, name
+    for name in windows:
+        assert len({getattr(gate, name) for gate in drawn}) > 1, name
 
 
 @pytest.mark.parametrize(
@@ -254,9 +258,10 @@ def test_a_file_without_a_setting_is_refused(tmp_path, root, capsys):
     assert "wanted a tune.json made by ser-train tune" in capsys.readouterr().err
 
 
-def test_windows_that_never_move_on_are_no_setting(tmp_path):
-    (tmp_path / "tune.json").write_text('{"best": {"setting": {"gate": {"settled_hops": 0}}}}')
-    with pytest.raises(ConfigError, match="settled_hops"):
+@pytest.mark.parametrize("field", ["hop_frames", "settled_hops"])
+def test_windows_that_never_move_on_are_no_setting(field, tmp_path):
+    (tmp_path / "tune.json").write_text(json.dumps({"best": {"setting": {"gate": {field: 0}}}}))
+    with pytest.raises(ConfigError, match=field):
         read_setting(tmp_path / "tune.json")
 
 
@@ -264,7 +269,8 @@ def test_draws_begin_with_the_defaults_and_differ():
     gates, decisions = drawn_gates(30, OWN, 1), drawn_decisions(30, 1)
     everything = drawn_decisions(100_000, 1)
     assert len(everything) == len(set(everything)) < 1000
-    assert gates[0] == GateSetting(min_speech_s=1.0, min_final_speech_s=0.5)
+    assert gates[0] == GateSetting(hop_frames=50, settled_hops=3, min_speech_s=1.0, min_final_speech_s=0.5)
+    assert gates[0].window(OWN) == OWN
     assert decisions[0] == DecisionRule()
     assert len(set(gates)) == len(set(decisions)) == 30
     assert drawn_gates(30, OWN, 1) == gates
@@ -274,11 +280,22 @@ def test_draws_begin_with_the_defaults_and_differ():
 def test_a_setting_without_its_own_windows_takes_the_models():
     assert GateSetting().window(OWN) == OWN
     assert GateSetting(settled_hops=1).window(OWN) == replace(OWN, settled_hops=1)
+    assert GateSetting(hop_frames=25).window(OWN) == replace(OWN, hop_frames=25)
+    chosen = StreamSetting(GateSetting(hop_frames=25, min_speech_s=1.5)).to_toml()
+    assert chosen.startswith("# Chosen for a model with hop_frames = 25, min_speech_s = 1.5: ")
+    assert "hop_frames" not in tomllib.loads(chosen)
     assert tomllib.loads(StreamSetting().to_toml())["vad"]["mode"] == 2
     assert "min_speech_s" not in StreamSetting().to_toml()
 
 
-GOOD = {"uar": 0.6, "never_right": 0.2, "missed": 0.1, "right_delay_median_s": 1.2, "changes_per_min": 2.0}
+GOOD = {
+    "uar": 0.6,
+    "never_right": 0.2,
+    "missed": 0.1,
+    "right_delay_median_s": 1.2,
+    "changes_per_min": 2.0,
+    "false_per_h": 5.0,
+}
 QUIET = {"hours": 1.0, "false_per_h": 5.0}
 
 
@@ -291,6 +308,7 @@ QUIET = {"hours": 1.0, "false_per_h": 5.0}
         ({"right_delay_median_s": None}, {}, 0.0, 15.0),
         ({"changes_per_min": 16.0}, {}, 0.0, 10.0),
         ({"never_right": 0.6}, {}, 0.0, 10.0),
+        ({"false_per_h": 20.0}, {}, 0.0, 10.0),
         ({}, {"false_per_h": 40.0}, 0.0, 15.0),
         ({}, {}, 0.4, 10.0),
         ({}, {"hours": 0.0, "false_per_h": None}, None, 0.0),
@@ -300,3 +318,9 @@ def test_worth_falls_with_what_is_not_wanted(changes, noise, intense, less):
     best = worth({"clean": GOOD}, {"intense": 0.0}, QUIET)
     assert best == pytest.approx(60 - 25 * 0.3)
     assert best - worth({"clean": GOOD | changes}, {"intense": intense}, QUIET | noise) == pytest.approx(less)
+
+
+def test_what_is_false_in_gaps_counts_by_condition():
+    """Half of it in one condition alone: zeros elsewhere do not make up for it."""
+    loud = worth({"clean": GOOD | {"false_per_h": 0.0}, "noise": GOOD | {"false_per_h": 10.0}}, {"intense": 0.0}, QUIET)
+    assert worth({"clean": GOOD, "noise": GOOD}, {"intense": 0.0}, QUIET) - loud == pytest.approx(2.5)

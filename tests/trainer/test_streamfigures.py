@@ -189,8 +189,10 @@ def test_limits_of_what_was_seen_never_or_always():
 
 
 def test_tallies_add_up():
-    first = judge(scene((2, 5, "sad")), segment(1, 2, 5, (3, "sad"), final="sad"), RATE_HZ, INTENSE)
+    first = judge(scene((2, 5, "sad")), segment(1, 2, 5, (3, "sad"), final="sad"), RATE_HZ, INTENSE, n_windows=4)
     both = total([first, Tally(), first])
+    # Eight in two scenes of 20 s.
+    assert figures_of(both, LABELS)["windows_per_min"] == pytest.approx(12)
     assert both.answers == first.answers * 2
     assert (both.speech_s, both.n_segments, both.right_after_s) == (6, 2, (1, 1))
 

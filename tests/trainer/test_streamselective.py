@@ -39,7 +39,7 @@ def heard(*clips):
             Moment(end + 50, SpeechEnded(at_sample=end, voiced_samples=300)),
         ]
     scene = Scene(np.zeros(1000 * len(clips) + 500, np.int16), tuple(spoken))
-    return scene, Transcript(tuple(moments), ())
+    return scene, Transcript(tuple(moments), (), len(moments))
 
 
 THRESHOLDS = thresholds_beside(DECISION)

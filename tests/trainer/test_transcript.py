@@ -59,11 +59,23 @@ def test_rules_differ_here(samples):
 def test_no_window_is_classified_twice(samples):
     classifier = Flickering()
     remembering = Remembering(classifier)
-    plain = transcribe(Flickering(), PipelineRules(gate=GATE), samples).events
-    assert told(transcribe(remembering, PipelineRules(gate=GATE), samples).events) == told(plain)
+    plain = transcribe(Flickering(), PipelineRules(gate=GATE), samples)
+    assert told(transcribe(remembering, PipelineRules(gate=GATE), samples).events) == told(plain.events)
     n_windows = classifier.n_windows
-    transcribe(remembering, PipelineRules(gate=GATE), samples)
+    again = transcribe(remembering, PipelineRules(gate=GATE), samples)
     assert classifier.n_windows == n_windows > 0
+    # What the monitor would have to do counts, not what the search is spared.
+    assert again.n_windows == plain.n_windows == n_windows
+
+
+def test_windows_half_as_far_apart_are_more(samples):
+    every = replace(Flickering.window, settled_hops=1)
+    hop = every.hop_frames
+    counts = [
+        transcribe(Remembering(Flickering(), window), PipelineRules(gate=GATE), samples).n_windows
+        for window in (every, replace(every, hop_frames=hop // 2))
+    ]
+    assert 1.6 * counts[0] < counts[1] <= 2.2 * counts[0]
 
 
 def test_another_voiced_time_is_asked_with_the_same_memory(samples):
