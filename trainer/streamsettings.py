@@ -101,25 +101,24 @@ class StreamSetting(msgspec.Struct, frozen=True):
 
 
 def drawn_gates(n: int, own: WindowRule, seed: int) -> list[GateSetting]:
-    """`n` different gates, the defaults first; `own` are the model's windows."""
-    windows = {name: getattr(own, name) for name in _WINDOW}
-    defaults = {**msgspec.to_builtins(GateRule()), **windows}
+    """`n` different gates, the defaults first, then such with one change; `own` are the model's windows."""
+    defaults = {**msgspec.to_builtins(GateRule()), **{name: getattr(own, name) for name in _WINDOW}}
 
-    def draw(rng: np.random.Generator) -> GateSetting:
-        drawn = _near(defaults, {**_GATE, **_WINDOW}, rng)
-        own_windows = {name: drawn.pop(name) for name in _WINDOW}
+    def typed(values: Mapping[str, Any]) -> GateSetting:
+        rule = {name: value for name, value in values.items() if name not in _WINDOW}
+        windows = {name: values[name] for name in _WINDOW}
         # A last window that needs more than the others would never be there for a long one.
-        own_windows["min_final_speech_s"] = min(own_windows["min_speech_s"], own_windows["min_final_speech_s"])
-        return GateSetting(GateRule(**drawn), **own_windows)
+        windows["min_final_speech_s"] = min(windows["min_speech_s"], windows["min_final_speech_s"])
+        return GateSetting(GateRule(**rule), **windows)
 
-    return _different(GateSetting(GateRule(), **windows), draw, n, seed)
+    return _different(defaults, {**_GATE, **_WINDOW}, typed, n, seed)
 
 
 def drawn_decisions(n: int, seed: int) -> list[DecisionRule]:
-    """`n` different decision rules, or all there are, the defaults first."""
-    defaults = msgspec.to_builtins(DecisionRule())
+    """`n` different decision rules, or all there are, the defaults first, then such with one change."""
     n_all = math.prod(len(values) for values in _DECISION.values())
-    return _different(DecisionRule(), lambda rng: DecisionRule(**_near(defaults, _DECISION, rng)), min(n, n_all), seed)
+    defaults = msgspec.to_builtins(DecisionRule())
+    return _different(defaults, _DECISION, lambda values: DecisionRule(**values), min(n, n_all), seed)
 
 
 def read_setting(path: Path) -> StreamSetting:
@@ -151,11 +150,20 @@ def _unknown(found: Mapping[str, Any], known: Mapping[str, Any], place: str) -> 
     return ""
 
 
-def _different(first: _T, draw: Callable[[np.random.Generator], _T], n: int, seed: int) -> list[_T]:
+def _different(
+    defaults: Mapping[str, Any],
+    choices: Mapping[str, Sequence[float]],
+    typed: Callable[[Mapping[str, Any]], _T],
+    n: int,
+    seed: int,
+) -> list[_T]:
+    """The defaults, as many as may be half of all that differ in one value, others by `_near`."""
     rng = np.random.default_rng(seed)
-    found = {first: None}
+    single = [{**defaults, name: value} for name, values in choices.items() for value in values]
+    found = dict.fromkeys(typed(values) for values in [defaults, *rng.permutation(np.array(single, dtype=object))])
+    found = dict.fromkeys(list(found)[: max(1, n // 2)])
     while len(found) < n:
-        found[draw(rng)] = None
+        found[typed(_near(defaults, choices, rng))] = None
     return list(found)
 
 

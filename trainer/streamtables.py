@@ -83,6 +83,8 @@ def tuning_tables(result: Mapping[str, Any]) -> str:
         about,
         table(["setting", *_GATE, *_WINDOWS, *_DECISION], [[name, *_values(row["setting"])] for name, row in rows]),
         table(["setting", *_SETTING_HEAD], [[name, *_setting_row(row)] for name, row in rows]),
+        "One value alone, all others as by default:",
+        table(["value", *_SETTING_HEAD], _single_rows(result)),
         f"aims: {aims}",
         result["objective"],
     ]
@@ -198,6 +200,24 @@ def _values(setting: Mapping[str, Any]) -> list[str]:
     of_windows = [gate[field] for field in _WINDOWS.values()]
     of_decision = [decision[field] for field in _DECISION.values()]
     return [f"{value:g}" for value in (*of_gate, *of_windows, *of_decision)]
+
+
+def _single_rows(result: Mapping[str, Any]) -> list[list[str]]:
+    """Settings in which one value differs from the defaults, by what it is; the defaults last."""
+    defaults = _fields(result["defaults"]["setting"])
+    found = []
+    for row in result["settings"]:
+        fields = _fields(row["setting"])
+        if len(differing := [name for name, value in fields.items() if value != defaults[name]]) == 1:
+            found.append(([*fields].index(differing[0]), fields[differing[0]], differing[0], row))
+    rows = [[f"{name} = {value:g}", *_setting_row(row)] for _, value, name, row in sorted(found, key=lambda f: f[:2])]
+    return [*rows, ["defaults", *_setting_row(result["defaults"])]]
+
+
+def _fields(setting: Mapping[str, Any]) -> dict[str, float]:
+    """A setting without its tables."""
+    gate = {name: value for name, value in setting["gate"].items() if name != "rule"}
+    return {**setting["gate"]["rule"], **gate, **setting["decision"]}
 
 
 def _setting_row(row: Mapping[str, Any]) -> list[str]:

@@ -187,8 +187,11 @@ def test_a_search_draws_and_shows_every_setting(tuned, root, capsys):
     windows = ("hop_frames", "settled_hops", "min_speech_s", "min_final_speech_s")
     assert set(setting["gate"]) == {"rule", *windows}
     fields = [*setting["gate"]["rule"], *windows, *setting["decision"]]
-    heading = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| setting "))
+    lines = capsys.readouterr().out.splitlines()
+    heading = next(line for line in lines if line.startswith("| setting "))
     assert heading.count("|") == len(fields) + 2
+    single = next(i for i, line in enumerate(lines) if line.startswith("| value "))
+    assert lines[single + 2].split("=")[0].strip("| ") in fields
     drawn = drawn_gates(400, OWN, seed=0)
     never = {"floor_dbfs"}  # who speaks softly, or far away, would not be heard
     for name in set(setting["gate"]["rule"]) - never:
@@ -275,6 +278,18 @@ def test_draws_begin_with_the_defaults_and_differ():
     assert len(set(gates)) == len(set(decisions)) == 30
     assert drawn_gates(30, OWN, 1) == gates
     assert all(gate.window(OWN).min_final_speech_s <= gate.window(OWN).min_speech_s for gate in gates)
+    assert len(drawn_decisions(1, 1)) == 1
+
+
+def test_a_search_tries_each_value_alone():
+    gates = drawn_gates(200, OWN, 1)
+    for field in ("hop_frames", "settled_hops"):
+        for value in streamsettings._WINDOW[field]:
+            assert msgspec.structs.replace(gates[0], **{field: value}) in gates
+    for field, values in streamsettings._GATE.items():
+        assert all(msgspec.structs.replace(gates[0], rule=replace(GateRule(), **{field: v})) in gates for v in values)
+    # Others too: what is better together need not be so alone.
+    assert any(gate.rule != GateRule() and gate.hop_frames == 25 for gate in gates)
 
 
 def test_a_setting_without_its_own_windows_takes_the_models():
