@@ -157,11 +157,11 @@ def _different(
     n: int,
     seed: int,
 ) -> list[_T]:
-    """The defaults, as many as may be half of all that differ in one value, others by `_near`."""
+    """The defaults, such as differ in one value up to half of all, others by `_near`."""
     rng = np.random.default_rng(seed)
     single = [{**defaults, name: value} for name, values in choices.items() for value in values]
     found = dict.fromkeys(typed(values) for values in [defaults, *rng.permutation(np.array(single, dtype=object))])
-    found = dict.fromkeys(list(found)[: max(1, n // 2)])
+    found = dict.fromkeys([*found][: n // 2 + 1])
     while len(found) < n:
         found[typed(_near(defaults, choices, rng))] = None
     return list(found)
