@@ -31,7 +31,7 @@ from trainer.streamfigures import (
     total,
 )
 from trainer.streaming import Listener
-from trainer.streamselective import named_under, naming_inputs, stream_selective
+from trainer.streamselective import named_under, naming_inputs, stream_selective, thresholds_beside
 from trainer.streamsettings import StreamSetting, read_setting
 from trainer.streamtables import stream_tables
 from trainer.streamtasks import SEED, stream_tasks
@@ -231,12 +231,12 @@ class _Worker:
     def judge(self, task: StreamTask) -> Judged:
         rate_hz = self.stage.rate_hz
         tallies, alone, named = {}, {}, {}
-        labels, decision = self.classifier.labels, self.setting.decision
+        thresholds = thresholds_beside(self.setting.decision)
         for name, scene in task.scenes(self.stage):
             transcript = transcribe(self.classifier, self.setting.rules, scene.samples)
             tallies[name] = judge(scene, transcript.events, rate_hz, self.intense, transcript.n_windows)
             if task.group == "speech":
-                named[name] = named_under(transcript, scene, labels, rate_hz, decision)
+                named[name] = named_under(scene, transcript.events, thresholds)
             alone[name] = tuple(self._alone(s.turn, cut_out(scene, s, rate_hz)) for s in scene.spoken)
         turns = task.conversation.turns if task.group == "speech" and task.conversation else ()
         clips = tuple(self._alone(turn, read_clip(turn.path, rate_hz)) for turn in turns)

@@ -105,6 +105,11 @@ class HeardSegment:
         return max(scores, key=scores.__getitem__)
 
     @property
+    def confidence(self) -> float:
+        """Of that label, 0-1, whether it is named or not."""
+        return max(self.events[-1].scores.values())
+
+    @property
     def is_certain(self) -> bool:
         """Whether the end names a label."""
         return self.events[-1].emotion != UNCERTAIN

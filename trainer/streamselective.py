@@ -1,29 +1,27 @@
 """What each `min_confidence` of the monitor is worth: how many segments it names, and how many of the names are right.
 
-Risk and coverage as in `trainer.selective` (Geifman & El-Yaniv 2017), of segments instead of clips. What is compared
-with the threshold live is a mean over the last seconds, and a name is kept for a while: so each threshold is heard by
-the monitor's own smoother, instead of cutting through one confidence a segment.
+Risk and coverage as in `trainer.selective` (Geifman & El-Yaniv 2017), of segments instead of clips. Named is a segment
+by its `end`, which sums up all of it: which segments there are, and what their `end` finds most likely, no threshold
+changes.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trainer.selective import THRESHOLDS, WANTED_ACCURACY
-from trainer.streamfigures import judge
-from trainer.transcript import redecided
+from trainer.streamfigures import owner_of, segments_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from monitor.pipeline.smoother import DecisionRule
+    from monitor.records import EmotionEvent
     from trainer.conversations import Scene
-    from trainer.transcript import Transcript
 
 
 def thresholds_beside(decision: DecisionRule) -> tuple[float, ...]:
@@ -31,28 +29,19 @@ def thresholds_beside(decision: DecisionRule) -> tuple[float, ...]:
     return tuple(sorted({*map(float, THRESHOLDS), decision.min_confidence}))
 
 
-def named_under(
-    transcript: Transcript, scene: Scene, labels: tuple[str, ...], rate_hz: int, decision: DecisionRule
-) -> NDArray[np.int64]:
+def named_under(scene: Scene, events: Iterable[EmotionEvent], thresholds: Sequence[float]) -> NDArray[np.int64]:
     """Segments with speech, those of them whose `end` names a label, those named right; int64 (thresholds, 3).
 
-    Thresholds are those of `thresholds_beside`.
-
     Args:
-        transcript: of the scene.
         scene: what was said, and when.
-        labels: of the model.
-        rate_hz: of the scene.
-        decision: all but its `min_confidence` holds.
+        events: what the flushed stream made of it, under any `min_confidence`.
+        thresholds: of `min_confidence`.
     """
-    thresholds = thresholds_beside(decision)
-    counts = np.zeros((len(thresholds), 3), np.int64)
-    for row, threshold in zip(counts, thresholds, strict=True):
-        events = redecided(transcript, labels, rate_hz, replace(decision, min_confidence=threshold))
-        segments = [one for one in judge(scene, events, rate_hz, frozenset()).answers if one.answer]
-        named = [one for one in segments if one.certain]
-        row[:] = len(segments), len(named), sum(one.answer == one.truth for one in named)
-    return counts
+    owned = [(one, owner) for one in segments_of(events) if (owner := owner_of(one, scene.spoken)) is not None]
+    confidences = np.array([one.confidence for one, _ in owned])
+    right = np.array([one.answer == scene.spoken[owner].turn.label for one, owner in owned], bool)
+    named = confidences >= np.array(thresholds)[:, None]
+    return np.stack([np.full(len(thresholds), len(owned)), named.sum(axis=1), (named & right).sum(axis=1)], axis=1)
 
 
 def stream_selective(counts: Mapping[str, NDArray[np.int64]], decision: DecisionRule) -> dict[str, Any]:

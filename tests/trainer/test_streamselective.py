@@ -1,5 +1,6 @@
-"""What each `min_confidence` is worth live, on transcripts whose segments can be told by hand."""
+"""What each `min_confidence` is worth live, of segments told by hand; the monitor's own rule is the oracle."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from monitor.pipeline.smoother import DecisionRule
 from monitor.records import Estimate, SpeechEnded, SpeechStarted
 from trainer.conversations import Scene, Spoken, Turn
+from trainer.streamfigures import judge
 from trainer.streamselective import named_under, stream_selective, thresholds_beside
-from trainer.transcript import Moment, Transcript
+from trainer.transcript import Moment, Transcript, redecided
 
 RATE_HZ = 100
 LABELS = ("neutral", "angry", "sad")
@@ -58,12 +60,30 @@ def test_thresholds_are_all_hundredths_and_the_own():
 
 def test_a_segment_is_named_up_to_its_own_confidence():
     scene, transcript = heard(("angry", "angry", 0.7), ("sad", "sad", 0.55), ("sad", "angry", 0.65))
-    counts = named_under(transcript, scene, LABELS, RATE_HZ, DECISION)
+    counts = named_under(scene, redecided(transcript, LABELS, RATE_HZ, DECISION), THRESHOLDS)
     assert counts.shape == (len(THRESHOLDS), 3)
     assert counts[row(0.5)].tolist() == [3, 3, 2]
     assert counts[row(0.6)].tolist() == [3, 2, 1]
     assert counts[row(0.66)].tolist() == [3, 1, 1]
     assert counts[row(0.8)].tolist() == [3, 0, 0]
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5, 0.6, 0.62, 0.66, 0.8, 1.0])
+def test_what_is_counted_is_what_the_monitor_would_name(threshold):
+    rng = np.random.default_rng(3)
+    pick = [(*rng.choice(LABELS, 2), rng.uniform(0.4, 1.0)) for _ in range(40)]
+    scene, transcript = heard(*pick)
+    counts = named_under(scene, redecided(transcript, LABELS, RATE_HZ, DECISION), THRESHOLDS)
+    events = redecided(transcript, LABELS, RATE_HZ, replace(DECISION, min_confidence=threshold))
+    answers = judge(scene, events, RATE_HZ, frozenset()).answers
+    named = [one for one in answers if one.certain]
+    right = [one for one in named if one.answer == one.truth]
+    assert counts[row(threshold)].tolist() == [len(answers), len(named), len(right)]
+
+
+def test_nothing_said_is_nothing_named():
+    scene, transcript = heard()
+    assert not named_under(scene, redecided(transcript, LABELS, RATE_HZ, DECISION), THRESHOLDS).any()
 
 
 def test_the_lowest_threshold_is_right_often_enough_under_every_condition():
