@@ -16,7 +16,7 @@ pytestmark = [
 ]
 SMALL = {
     "timeconv": {"stem_channels": [4, 8], "width": 8, "blocks": 1, "dropout": 0.1},
-    "residual": {"stem_channels": 8, "width": 16},
+    "residual": {"stem_channels": 8, "width": 16, "statistics": ["mean", "deviation", "maximum"]},
     "mlp": {"hidden": [32, 16], "batch_norm": True},
     "conv1d": {
         "convolutions": [{"filters": 16, "pool": 2, "dropout": 0.1}, {"filters": 16, "kernel": 3}],

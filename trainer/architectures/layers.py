@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 from keras import layers, ops
@@ -11,8 +11,10 @@ from keras import layers, ops
 from trainer.heads import Heads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+Statistic = Literal["mean", "deviation", "maximum"]
+STATISTICS: tuple[Statistic, ...] = ("mean", "deviation")
 _BATCH_NORM_MOMENTUM = 0.97
 """Runs are short: the usual 0.99 would still hold statistics of early weights when they are averaged."""
 _TINY_VARIANCE = 1e-3
@@ -22,12 +24,12 @@ _MEAN_FLOOR = -1.5
 
 @keras.saving.register_keras_serializable(package="ser_monitor")
 class AttentiveStatistics(layers.Layer):  # type: ignore[misc]
-    """Mean and standard deviation over time, frames weighted by attention (Okabe et al. 2018)."""
+    """Mean and standard deviation over time, frames weighted by attention (Okabe et al. 2018), or other statistics."""
 
-    def __init__(self, units: int = 32, **kwargs: Any) -> None:
+    def __init__(self, units: int = 32, statistics: Sequence[Statistic] = STATISTICS, **kwargs: Any) -> None:
         """Give the attention `units` hidden units."""
         super().__init__(**kwargs)
-        self.units = units
+        self.units, self.statistics = units, tuple(statistics)
         self._hidden = layers.Dense(units, activation="tanh")
         self._score = layers.Dense(1)
 
@@ -38,15 +40,18 @@ class AttentiveStatistics(layers.Layer):  # type: ignore[misc]
         super().build(input_shape)
 
     def call(self, frames: Any) -> Any:
-        """float32 (batch, time, channels) to float32 (batch, 2 * channels)."""
+        """float32 (batch, time, channels) to float32 (batch, statistics * channels)."""
         weights = ops.softmax(self._score(self._hidden(frames)), axis=1)
         mean = ops.sum(weights * frames, axis=1)
         variance = ops.sum(weights * ops.square(frames), axis=1) - ops.square(mean)
-        return ops.concatenate([mean, ops.sqrt(ops.maximum(variance, 0.0) + _TINY_VARIANCE)], axis=-1)
+        found = {"mean": mean, "deviation": ops.sqrt(ops.maximum(variance, 0.0) + _TINY_VARIANCE)}
+        if "maximum" in self.statistics:
+            found["maximum"] = ops.max(frames, axis=1)
+        return ops.concatenate([found[name] for name in self.statistics], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         """What the constructor takes."""
-        return {**super().get_config(), "units": self.units}
+        return {**super().get_config(), "units": self.units, "statistics": self.statistics}
 
 
 @keras.saving.register_keras_serializable(package="ser_monitor")
@@ -160,6 +165,6 @@ def as_sequence(x: Any) -> Any:
     return layers.Reshape((time, frequency * channels))(x)
 
 
-def logits(frames: Any, n_classes: int, dropout: float) -> Any:
+def logits(frames: Any, n_classes: int, dropout: float, statistics: Sequence[Statistic] = STATISTICS) -> Any:
     """Pool (batch, time, channels) over time and classify: (batch, n_classes)."""
-    return layers.Dense(n_classes)(layers.Dropout(dropout)(AttentiveStatistics()(frames)))
+    return layers.Dense(n_classes)(layers.Dropout(dropout)(AttentiveStatistics(statistics=statistics)(frames)))

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import keras
 import msgspec
 from keras import layers
 
 from trainer.architectures import typed_params
-from trainer.architectures.layers import as_image, as_sequence, convolved, convolved_in_time, logits, normalised
+from trainer.architectures.layers import (
+    STATISTICS,
+    Statistic,
+    as_image,
+    as_sequence,
+    convolved,
+    convolved_in_time,
+    logits,
+    normalised,
+)
 from trainer.recipe import Count, Share
 
 if TYPE_CHECKING:
@@ -34,6 +43,7 @@ class Residual(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         width: channels that are pooled.
         dropout: before the classifier; half of it before the last convolution.
         mean_removed: give the network a second channel without the window's mean spectrum.
+        statistics: of the time steps that the classifier is given: `mean` and `deviation` by attention, `maximum`.
     """
 
     stem_channels: Count = 16
@@ -47,6 +57,7 @@ class Residual(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     width: Count = 96
     dropout: Share = 0.2
     mean_removed: bool = False
+    statistics: Annotated[tuple[Statistic, ...], msgspec.Meta(min_length=1)] = STATISTICS
 
 
 def build(input_shape: tuple[int, int], n_classes: int, params: Settings) -> Any:
@@ -56,8 +67,8 @@ def build(input_shape: tuple[int, int], n_classes: int, params: Settings) -> Any
     x = convolved(as_image(maps, mean_removed=own.mean_removed), own.stem_channels, own.stem_kernel, own.stem_strides)
     for stage in own.stages:
         x = _block(x, stage)
-    x = layers.Dropout(own.dropout / 2)(as_sequence(x))
-    return keras.Model(maps, logits(convolved_in_time(x, own.width, 1), n_classes, own.dropout))
+    x = convolved_in_time(layers.Dropout(own.dropout / 2)(as_sequence(x)), own.width, 1)
+    return keras.Model(maps, logits(x, n_classes, own.dropout, own.statistics))
 
 
 def _block(x: Any, stage: Stage) -> Any:
