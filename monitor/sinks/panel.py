@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from monitor.records import UNCERTAIN, Estimate, LevelMeasured, SpeechEnded, SpeechStarted
+from monitor.records import UNCERTAIN, Estimate, LevelMeasured, SpeechEnded, SpeechStarted, StatusTaken
 from monitor.sinks.lettering import LETTERING_ROWS, lettering
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions
 
-    from monitor.records import Report
+    from monitor.records import MonitorState, Report
 
 MAX_LABEL_CELLS = 16
 """Longer labels are cut in tables; the large letters show them whole."""
@@ -43,6 +43,8 @@ _ROWS_FOR_EVENTS = 2
 _WIDTH_FOR_PEAK = 50
 _PERCENT_CELLS = 5
 _QUIET_WORD = "listening"
+_DEAF_WORDS: dict[MonitorState, str] = {"no_audio": "no audio", "muted": "muted"}
+"""Large letters that say `listening` would not be true."""
 
 # Of middle lightness: a contrast of about 3 to black and to white, since the terminal's background is not known.
 _COLOURS = {
@@ -100,6 +102,7 @@ class LivePanel:
         self._rms_dbfs = self._peak_dbfs = float("-inf")
         self._peak_at_s = float("-inf")
         self._estimate: Estimate | None = None
+        self._quiet_word = _QUIET_WORD
 
     def take(self, report: Report) -> None:
         """Remember what the report says. Cheap: recordings are played far faster than they are drawn."""
@@ -111,6 +114,8 @@ class LivePanel:
         elif isinstance(event, SpeechStarted | SpeechEnded):
             self._is_speech = isinstance(event, SpeechStarted)
             self._estimate = None
+        elif isinstance(event, StatusTaken):
+            self._quiet_word = _DEAF_WORDS.get(event.state, _QUIET_WORD)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Text]:
         """Draw at the console's present size; on a low one with less room between and smaller letters."""
@@ -135,7 +140,7 @@ class LivePanel:
     @property
     def _word(self) -> str:
         if self._estimate is None:
-            return _QUIET_WORD
+            return self._quiet_word
         return shown(self._estimate.label, self._labels[int(self._estimate.smoothed.argmax())])
 
     @property

@@ -30,6 +30,7 @@ from monitor.records import (
     Report,
     SpeechEnded,
     SpeechStarted,
+    StatusTaken,
 )
 from monitor.sinks.lettering import LETTERING_ROWS, lettering
 from monitor.sinks.panel import LivePanel, bar, colours, percent
@@ -342,6 +343,36 @@ def test_silence_shows_no_emotion():
     assert "○ silence" in lines[1]
     assert "".join(lines).count("%") == 0
     assert [line.strip() for line in lines[3:6]] == [row.strip() for row in lettering("listening")]
+
+
+def status(state):
+    return StatusTaken(
+        state=state,
+        reason="",
+        device="default",
+        rate_hz=RATE_HZ,
+        audio_age_s=0.1,
+        uptime_s=60.0,
+        memory_mb=50.0,
+        cpu_percent=0.5,
+        inference_p95_ms=2.0,
+        audio_lost_s=0.0,
+        reopens=0,
+        reconnects=0,
+        events=0,
+        dropped=0,
+        queue=0,
+    )
+
+
+def test_large_letters_do_not_say_that_it_listens_where_nothing_can_be_heard():
+    panel = LivePanel(FOUR)
+    for state, word in (("no_audio", "no audio"), ("muted", "muted"), ("speech", "listening")):
+        panel.take(Report(status(state), 1.0))
+        assert [line.strip() for line in drawn(panel)[3:6]] == [row.strip() for row in lettering(word)]
+    panel.take(Report(status("no_audio"), 1.0))
+    panel.take(Report(estimate(FOUR, 3), 2.0))
+    assert [line.strip() for line in drawn(panel)[3:6]] != [row.strip() for row in lettering("no audio")]
 
 
 def test_digital_silence_is_no_error_and_no_zero_dbfs():
