@@ -14,6 +14,8 @@ _OCTAVE_POINTS = 5.0
 """A figure at twice its aim costs as much as 5 points of UAR."""
 _SHARE_POINTS = 25.0
 """A share of one costs as much as 25 points of UAR."""
+MARGIN_POINTS = 0.5
+"""Defaults stay where another setting is not worth so much more: by so few speakers, less is chance."""
 _UNKNOWN_FACTOR = 8.0
 """A figure that nothing could be counted for, such as the delay where no clip was ever right, is that bad."""
 
@@ -42,9 +44,9 @@ def worth(conditions: Mapping[str, Mapping[str, Any]], neutral: Mapping[str, Any
 
     The mean over the conditions of the segment UAR (0-100), less 25 for each of these shares at 1: clips that never get
     their label, speech that is missed, ordinary speech that is called an intense emotion; less 5 for each doubling
-    beyond their aims of median delay, changes and false segments in gaps (means over the conditions), and of false
-    segments in sounds alone. The loss against the clip UAR is in the UAR already: clips heard alone do not change with
-    the setting. Nor does it count what windows cost.
+    beyond their aims of median delay and changes (means over the conditions), of false segments in the gaps of all
+    conditions, and of those in sounds alone. The loss against the clip UAR is in the UAR already: clips heard alone do
+    not change with the setting. What windows cost does not count.
 
     Args:
         conditions: condition to `trainer.streamfigures.figures_of`.
@@ -59,10 +61,32 @@ def worth(conditions: Mapping[str, Mapping[str, Any]], neutral: Mapping[str, Any
     return (
         100 * (known_mean(figures["uar"] for figures in conditions.values()) or 0.0)
         - _SHARE_POINTS * sum(share or 0.0 for share in shares)
-        - sum(_beyond(figures[aim.figure], aim) for aim in (DELAY, CHANGES, GAPS) for figures in conditions.values())
+        - sum(_beyond(figures[aim.figure], aim) for aim in (DELAY, CHANGES) for figures in conditions.values())
         / max(len(conditions), 1)
+        - _beyond(_in_gaps(conditions), GAPS)
         - (_beyond(noise["false_per_h"], FALSE) if noise["hours"] else 0.0)
     )
+
+
+def keeps_aims(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> bool:
+    """Whether a setting meets every aim that counts in `worth`, or misses it by no more than the defaults do.
+
+    Delay and changes under each condition; `row` and `defaults` have the `conditions` and `noise` of `worth`.
+    """
+    pairs = [
+        (row["conditions"][name][aim.figure], figures[aim.figure], aim)
+        for name, figures in defaults["conditions"].items()
+        for aim in (DELAY, CHANGES)
+    ]
+    pairs.append((_in_gaps(row["conditions"]), _in_gaps(defaults["conditions"]), GAPS))
+    if defaults["noise"]["hours"]:
+        pairs.append((row["noise"]["false_per_h"], defaults["noise"]["false_per_h"], FALSE))
+    return all(_beyond(found, aim) <= _beyond(own, aim) for found, own, aim in pairs)
+
+
+def _in_gaps(conditions: Mapping[str, Mapping[str, Any]]) -> float:
+    """False segments an hour: over all conditions, as one in the ten minutes of one would be more than the aim."""
+    return known_mean(figures[GAPS.figure] for figures in conditions.values()) or 0.0
 
 
 def _beyond(value: float | None, aim: Aim) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trainer.streamaims import AIMS, CHANGES, DELAY, FALSE, GAPS, LOSS
+from trainer.streamaims import AIMS, CHANGES, DELAY, FALSE, GAPS, LOSS, MARGIN_POINTS, keeps_aims
 from trainer.tables import percent, table
 
 if TYPE_CHECKING:
@@ -71,12 +71,13 @@ def stream_tables(result: Mapping[str, Any]) -> str:
 
 
 def tuning_tables(result: Mapping[str, Any]) -> str:
-    """The result of `trainer.tuning.tune`: the best settings, the defaults last."""
-    ranked = sorted(result["settings"], key=lambda row: -row["worth"])[:_N_SHOWN]
+    """The result of `trainer.tuning.tune`: the best settings that keep the aims, the defaults last; what is chosen."""
+    keeping = [row for row in result["settings"] if keeps_aims(row, result["defaults"])]
+    ranked = sorted(keeping, key=lambda row: -row["worth"])[:_N_SHOWN]
     rows = [*((str(i + 1), row) for i, row in enumerate(ranked)), ("defaults", result["defaults"])]
     about = (
-        f"{result['identity']}, {result['speakers']} speakers, {len(result['settings'])} settings; "
-        "means over the conditions"
+        f"{result['identity']}, {result['speakers']} speakers, {len(result['settings'])} settings; the best of the "
+        f"{len(keeping)} that miss no aim by more than the defaults; means over the conditions"
     )
     aims = "; ".join(f"{aim.about} <= {aim.at_most:g}" for aim in (DELAY, CHANGES, GAPS, FALSE))
     parts = [
@@ -84,9 +85,10 @@ def tuning_tables(result: Mapping[str, Any]) -> str:
         table(["setting", *_GATE, *_WINDOWS, *_DECISION], [[name, *_values(row["setting"])] for name, row in rows]),
         table(["setting", *_SETTING_HEAD], [[name, *_setting_row(row)] for name, row in rows]),
         "One value alone, all others as by default:",
-        table(["value", *_SETTING_HEAD], _single_rows(result)),
+        table(["value", *_SETTING_HEAD, "aims kept"], _single_rows(result)),
         f"aims: {aims}",
         result["objective"],
+        _chosen_words(result, max(row["worth"] for row in result["settings"])),
     ]
     return "\n\n".join(parts)
 
@@ -202,6 +204,14 @@ def _values(setting: Mapping[str, Any]) -> list[str]:
     return [f"{value:g}" for value in (*of_gate, *of_windows, *of_decision)]
 
 
+def _chosen_words(result: Mapping[str, Any], highest: float) -> str:
+    best, defaults = _fields(result["best"]["setting"]), _fields(result["defaults"]["setting"])
+    changed = ", ".join(f"{name} = {value:g}" for name, value in best.items() if value != defaults[name])
+    what = f"Chosen: {changed or 'the defaults'}, worth {result['best']['worth']:.1f}."
+    why = "" if changed else f" Nothing that keeps the aims as well is worth {MARGIN_POINTS:g} points more."
+    return f"{what}{why} The highest worth of all, whatever it does to the aims, is {highest:.1f}."
+
+
 def _single_rows(result: Mapping[str, Any]) -> list[list[str]]:
     """Settings in which one value differs from the defaults, by what it is; the defaults last."""
     defaults = _fields(result["defaults"]["setting"])
@@ -210,8 +220,11 @@ def _single_rows(result: Mapping[str, Any]) -> list[list[str]]:
         fields = _fields(row["setting"])
         if len(differing := [name for name, value in fields.items() if value != defaults[name]]) == 1:
             found.append(([*fields].index(differing[0]), fields[differing[0]], differing[0], row))
-    rows = [[f"{name} = {value:g}", *_setting_row(row)] for _, value, name, row in sorted(found, key=lambda f: f[:2])]
-    return [*rows, ["defaults", *_setting_row(result["defaults"])]]
+    rows = [
+        [f"{name} = {value:g}", *_setting_row(row), "yes" if keeps_aims(row, result["defaults"]) else "no"]
+        for _, value, name, row in sorted(found, key=lambda one: one[:2])
+    ]
+    return [*rows, ["defaults", *_setting_row(result["defaults"]), "yes"]]
 
 
 def _fields(setting: Mapping[str, Any]) -> dict[str, float]:

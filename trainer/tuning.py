@@ -21,7 +21,7 @@ from monitor.pipeline import PipelineRules
 from monitor.pipeline.smoother import DecisionRule
 from trainer.conversations import Stage
 from trainer.runs import git_revision, versions, write_json
-from trainer.streamaims import known_mean, worth
+from trainer.streamaims import MARGIN_POINTS, keeps_aims, known_mean, worth
 from trainer.streamfigures import Tally, figures_of, intense_labels, judge, neutral_figures, noise_figures, total
 from trainer.streamsettings import GateSetting, StreamSetting, drawn_decisions, drawn_gates
 from trainer.streamtables import tuning_tables
@@ -70,7 +70,7 @@ class Search(msgspec.Struct, frozen=True):
 
 
 def tune(path: Path, root: Path, out: Path, n_settings: int, n_per_speaker: int = CLIPS_PER_SPEAKER) -> int:
-    """Search, print the best settings beside the defaults, write `tune.json` and `tuned.toml` into `out`.
+    """Search, print the best settings and which is chosen, write `tune.json` and `tuned.toml` into `out`.
 
     Args:
         path: of the model file.
@@ -91,7 +91,7 @@ def tune(path: Path, root: Path, out: Path, n_settings: int, n_per_speaker: int 
     for _ in mapped(_hear, wanted, "tuning", setup=_open_worker, setup_args=(path, root, out, search)):
         pass
     rows = _rows(search, tasks, out, file.card.labels)
-    best = max(rows, key=lambda row: row["worth"])
+    best = _chosen(rows)
     result = {
         "model": file.card.name,
         "identity": file.identity,
@@ -116,6 +116,12 @@ def _rows(search: Search, tasks: Sequence[StreamTask], out: Path, labels: Sequen
     """Figures and worth of each setting, in the order of `Search.settings`."""
     heard = [(task, msgspec.json.decode(_place(out, task).read_bytes(), type=Counts)) for task in tasks]
     return [_row(setting, i, heard, labels) for i, setting in enumerate(search.settings)]
+
+
+def _chosen(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What is worth most of all that keep the aims as well as the defaults; these stay where it is hardly more."""
+    best = max((row for row in rows if keeps_aims(row, rows[0])), key=lambda row: row["worth"])
+    return best if best["worth"] >= rows[0]["worth"] + MARGIN_POINTS else rows[0]
 
 
 def _row(
