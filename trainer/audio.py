@@ -27,6 +27,18 @@ def read_clip(path: Path, rate_hz: int) -> NDArray[np.int16]:
     return to_int16(read_samples(path, rate_hz) * FULL_SCALE)
 
 
+def duration_s(path: Path) -> float:
+    """How long a recording is, in seconds, by its header.
+
+    Raises:
+        BadAudioError: it cannot be decoded.
+    """
+    try:
+        return float(soundfile.info(path).duration)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise _undecoded(path, error) from None
+
+
 def read_samples(path: Path, rate_hz: int) -> NDArray[np.float32]:
     """The first channel of an audio file at `rate_hz`, not rounded, float32 in -1 to 1, shape (n,).
 
@@ -49,7 +61,11 @@ def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
     try:
         samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
-        raise BadAudioError(f"{path}: cannot be decoded ({error}); get the file again") from None
+        raise _undecoded(path, error) from None
     if not len(samples):
         raise BadAudioError(f"{path}: holds no samples; get the file again")
     return samples[:, 0], int(rate_hz)
+
+
+def _undecoded(path: Path, error: Exception) -> BadAudioError:
+    return BadAudioError(f"{path}: cannot be decoded ({error}); get the file again")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 NO_ANSWER = -1
 """Prediction for a clip in which no speech was classified: always wrong."""
+Answered = tuple["Sequence[int] | NDArray[Any]", "Sequence[int] | NDArray[Any]", "Sequence[str]"]
+"""Truth, predictions and speakers of clips or segments."""
 N_BINS = 15
 """Of equal width, over which confidence is compared with accuracy; as Guo et al. (2017) did."""
 N_RESAMPLES = 2000
@@ -158,13 +160,35 @@ def loss_interval(
 ) -> tuple[float, float] | None:
     """95 % confidence interval of UAR before less UAR after, -1 to 1: paired percentile bootstrap over speakers.
 
-    Both are asked of the same people in every draw, so what makes a speaker hard in both cancels out: Efron &
-    Tibshirani (1993), section 8.3. Arguments and result as in `uar_interval`.
+    As `difference_interval`; arguments and result as in `uar_interval`.
     """
-    if len(set(speakers)) < 2:  # noqa: PLR2004
+    pairs = (truth, before, speakers), (truth, after, speakers)
+    return difference_interval(*pairs, n_resamples=n_resamples, seed=seed)
+
+
+def difference_interval(
+    first: Answered, second: Answered, *, n_resamples: int = N_RESAMPLES, seed: int = 0
+) -> tuple[float, float] | None:
+    """95 % confidence interval of one UAR less another, -1 to 1: paired percentile bootstrap over speakers.
+
+    Both are asked of the same people in every draw, so what makes a speaker hard in both cancels out: Efron &
+    Tibshirani (1993), section 8.3. They may be of other clips, or segments, if those are of the same speakers.
+
+    Args:
+        first: truth, predictions and speakers, as in `uar_interval`.
+        second: what is taken away, likewise.
+        n_resamples: draws.
+        seed: of the draws.
+
+    Raises:
+        ValueError: they are of other speakers.
+    """
+    if set(first[2]) != set(second[2]):
+        raise ValueError("the two are of other speakers; wanted the same, who are drawn together")
+    if len(set(first[2])) < 2:  # noqa: PLR2004
         return None
-    first, second = (_uar_draws(truth, answers, speakers, n_resamples, seed) for answers in (before, after))
-    return _middle(first - second)
+    draws = [_uar_draws(*answered, n_resamples, seed) for answered in (first, second)]
+    return _middle(draws[0] - draws[1])
 
 
 def speaker_interval(

@@ -69,9 +69,10 @@ def worth(conditions: Mapping[str, Mapping[str, Any]], neutral: Mapping[str, Any
 
 
 def keeps_aims(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> bool:
-    """Whether a setting meets every aim that counts in `worth`, or misses it by no more than the defaults do.
+    """Whether a setting meets the aims of delay, changes and false segments, or misses none by more than the defaults.
 
-    Delay and changes under each condition; `row` and `defaults` have the `conditions` and `noise` of `worth`.
+    Delay and changes under each condition, false segments in the gaps of all conditions, and in sounds alone. Losses
+    are in the UAR of `worth`. `row` and `defaults` have its `conditions` and `noise`.
     """
     pairs = [
         (row["conditions"][name][aim.figure], figures[aim.figure], aim)

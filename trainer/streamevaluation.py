@@ -13,7 +13,7 @@ import numpy as np
 
 from monitor.card import read_model_file
 from monitor.model import EmotionModel
-from trainer.audio import read_clip
+from trainer.audio import duration_s, read_clip
 from trainer.conversations import CONDITIONS, Stage, scene_of
 from trainer.plots import drawn
 from trainer.runs import git_revision, versions, write_json
@@ -31,6 +31,7 @@ from trainer.streamfigures import (
     total,
 )
 from trainer.streaming import Listener
+from trainer.streamintervals import loss_points_interval, tally_intervals
 from trainer.streamselective import named_under, naming_inputs, stream_selective, thresholds_beside
 from trainer.streamsettings import StreamSetting, read_setting
 from trainer.streamtables import stream_tables
@@ -129,6 +130,7 @@ def stream_evaluation(
         "selective": stream_selective(named, setting.decision),
         "neutral": neutral,
         "noise": noise,
+        "noise_held_out_s": sum(duration_s(sound.path) for one in tasks for sound in one.sounds if sound.held_out),
         "noise_kinds": {
             name: noise_figures(tally) for judged_one in of["noise"] for name, tally in judged_one.tallies.items()
         },
@@ -139,24 +141,41 @@ _GROUPS = ("speech", "neutral", "noise")
 
 
 def _speech(judged: Sequence[Judged], card: ModelCard, turns: Sequence[Turn]) -> dict[str, Any]:
-    """Figures of the conversations, of which `turns` are all: by condition and over all of these, and groups' UAR."""
+    """Figures of the conversations, by condition and over all, and groups' UAR; `turns` are all of theirs, in order."""
     labels = card.labels
     clips = [answer for j in judged for answer in j.clips]
     alone = answer_figures(clips, labels)
     names = [condition.name for condition in CONDITIONS if condition.name in judged[0].tallies]
     tallies = {name: total([j.tallies[name] for j in judged]) for name in names}
-    conditions = {name: figures_of(tally, labels) for name, tally in tallies.items()}
-    for name, figures in conditions.items():
-        figures["alone_uar"] = answer_figures([answer for j in judged for answer in j.alone[name]], labels)["uar"]
-        figures[LOSS.figure] = _points(alone["uar"], figures["uar"])
-        figures[STREAM_LOSS.figure] = _points(figures["alone_uar"], figures["uar"])
+    speakers = [turn.speaker for turn in turns]
+    conditions = {
+        name: figures_of(tally, labels)
+        | tally_intervals(tally, speakers)
+        | _losses(tally.answers, clips, [answer for j in judged for answer in j.alone[name]], labels)
+        for name, tally in tallies.items()
+    }
     groups = {
         kind: _grouped(clips, tallies, labels, {turn.speaker: getattr(turn, field) for turn in turns})
         for kind, field in _GROUPINGS.items()
     }
-    together = figures_of(total([*tallies.values()]), labels, interval=False)
+    everything = total([*tallies.values()])
+    together = figures_of(everything, labels, interval=False) | tally_intervals(everything, speakers * len(tallies))
     delays = {name: list(tally.right_after_s) for name, tally in tallies.items()}
     return {"clips": alone, "conditions": conditions, "together": together, **groups, "right_after_s": delays}
+
+
+def _losses(
+    answers: Sequence[Answer], clips: Sequence[Answer], cut: Sequence[Answer], labels: tuple[str, ...]
+) -> dict[str, Any]:
+    """What `answers` lose against the clips as recorded, and cut out of the scene, each heard alone."""
+    uar, clip_uar, cut_uar = (answer_figures(a, labels, interval=False)["uar"] for a in (answers, clips, cut))
+    return {
+        "alone_uar": cut_uar,
+        LOSS.figure: _points(clip_uar, uar),
+        f"{LOSS.figure}_interval": loss_points_interval(clips, answers, labels),
+        STREAM_LOSS.figure: _points(cut_uar, uar),
+        f"{STREAM_LOSS.figure}_interval": loss_points_interval(cut, answers, labels),
+    }
 
 
 _GROUPINGS = {"corpora": "corpus", "languages": "language", "genders": "gender"}

@@ -1,8 +1,8 @@
 """What each `min_confidence` of the monitor is worth: how many segments it names, and how many of the names are right.
 
-Risk and coverage as in `trainer.selective` (Geifman & El-Yaniv 2017), of segments instead of clips. Named is a segment
-by its `end`, which sums up all of it: which segments there are, and what their `end` finds most likely, no threshold
-changes.
+Risk and coverage as in `trainer.selective` (Geifman & El-Yaniv 2017), of segments instead of clips. A segment counts as
+named if its `end`, which sums up all of it, names a label. No threshold changes which segments there are, or what their
+`end` finds most likely.
 """
 
 from __future__ import annotations

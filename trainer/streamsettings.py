@@ -38,6 +38,8 @@ _WINDOW: Mapping[str, Sequence[float]] = {
     "min_speech_s": (0.5, 0.75, 1.0, 1.25, 1.5),
     "min_final_speech_s": (0.25, 0.4, 0.5, 0.6, 0.8, 1.0),
 }
+_PLACES = dict.fromkeys(_WINDOW, "[window] of the model's recipe")
+_PLACES["settled_hops"] = "WindowRule of monitor/pipeline/windows.py"
 # Not the least confidence: how often an answer has to be right is asked of it, see `trainer.selective`.
 _DECISION: Mapping[str, Sequence[float]] = {
     "smoothing_s": (0.0, 0.5, 1.0, 1.5, 2.5),
@@ -69,7 +71,7 @@ class GateSetting(msgspec.Struct, frozen=True):
 
     @property
     def windows(self) -> dict[str, float]:
-        """What of the model's windows is another."""
+        """The fields of the window that this setting overrides."""
         return {name: value for name in _WINDOW if (value := getattr(self, name)) is not None}
 
     def window(self, own: WindowRule) -> WindowRule:
@@ -93,15 +95,15 @@ class StreamSetting(msgspec.Struct, frozen=True):
         """As the pipeline takes them; without a limit of events, which would hide changes."""
         return PipelineRules(gate=self.gate.rule, decision=self.decision)
 
-    def to_toml(self) -> str:
-        """The tables of the monitor's configuration; what is the model's, `[window]` of a recipe, is in a comment."""
-        words = ", ".join(f"{name} = {value:g}" for name, value in self.gate.windows.items())
-        head = f"# Chosen for a model with {words}: no settings of the monitor.\n" if words else ""
+    def to_toml(self, own: WindowRule) -> str:
+        """The tables of the monitor's configuration; windows that differ from `own`, the model's, are in comments."""
+        differing = {name: value for name, value in self.gate.windows.items() if value != getattr(own, name)}
+        head = "".join(f"# With {name} = {value:g}: {_PLACES[name]}.\n" for name, value in differing.items())
         return head + _toml("vad", self.gate.rule) + "\n" + _toml("decision", self.decision)
 
 
 def drawn_gates(n: int, own: WindowRule, seed: int) -> list[GateSetting]:
-    """`n` different gates, the defaults first, then such with one change; `own` are the model's windows."""
+    """`n` different gates: the defaults, then such with one value changed, then others; `own` is the model's."""
     defaults = {**msgspec.to_builtins(GateRule()), **{name: getattr(own, name) for name in _WINDOW}}
 
     def typed(values: Mapping[str, Any]) -> GateSetting:
@@ -115,7 +117,7 @@ def drawn_gates(n: int, own: WindowRule, seed: int) -> list[GateSetting]:
 
 
 def drawn_decisions(n: int, seed: int) -> list[DecisionRule]:
-    """`n` different decision rules, or all there are, the defaults first, then such with one change."""
+    """`n` different decision rules, or all there are: the defaults, then such with one value changed, then others."""
     n_all = math.prod(len(values) for values in _DECISION.values())
     defaults = msgspec.to_builtins(DecisionRule())
     return _different(defaults, _DECISION, lambda values: DecisionRule(**values), min(n, n_all), seed)
@@ -157,7 +159,7 @@ def _different(
     n: int,
     seed: int,
 ) -> list[_T]:
-    """The defaults, such as differ in one value up to half of all, others by `_near`."""
+    """The defaults; for up to half of the list, such as differ from them in one value; then draws by `_near`."""
     rng = np.random.default_rng(seed)
     single = [{**defaults, name: value} for name, values in choices.items() for value in values]
     found = dict.fromkeys(typed(values) for values in [defaults, *rng.permutation(np.array(single, dtype=object))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trainer.streamaims import AIMS, CHANGES, DELAY, FALSE, GAPS, LOSS, MARGIN_POINTS, keeps_aims
+from trainer.streamfigures import most_events
 from trainer.tables import percent, table
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _N_SHOWN = 10
 _CONDITION_HEAD = ["condition", "UAR", "loss", "alone", "no answer", "missed", "right", "p95", "never", "any"]
 _CONDITION_HEAD += ["changes", "certain", "right of these", "false"]
 _LEGEND = (
-    "UAR: of segments, in %, with its 95 % interval over speakers. loss: against clips heard alone, as recorded, "
+    "In brackets: 95 % intervals over speakers. UAR: of segments, in %. loss: against clips heard alone, as recorded, "
     "in points. alone: UAR of clips heard alone in the same sounds and room, in %. no answer: clips without a segment "
     "of their own, in % of the answers. missed: % of speech. "
     "right, p95: median and 95th percentile of the seconds from the onset to the first right label, of the clips that "
@@ -63,6 +64,7 @@ def stream_tables(result: Mapping[str, Any]) -> str:
         table(["UAR", "clips", "alone", *conditions], [_group_row(*item) for item in _groups(result)]),
         *_selective_parts(result),
         _noise_table(result["noise_kinds"], result["noise"]),
+        _held_out_line(result),
         _neutral_line(result["neutral"]),
         table(["aim", "at most", *all_conditions], [_aim_row(aim, all_conditions) for aim in AIMS]),
         f"worth, as tune counts it: {result['worth']:.1f} points" if "worth" in result else "",
@@ -77,7 +79,7 @@ def tuning_tables(result: Mapping[str, Any]) -> str:
     rows = [*((str(i + 1), row) for i, row in enumerate(ranked)), ("defaults", result["defaults"])]
     about = (
         f"{result['identity']}, {result['speakers']} speakers, {len(result['settings'])} settings; the best of the "
-        f"{len(keeping)} that miss no aim by more than the defaults; means over the conditions"
+        f"{len(keeping)} that miss no aim (below) by more than the defaults; means over the conditions"
     )
     aims = "; ".join(f"{aim.about} <= {aim.at_most:g}" for aim in (DELAY, CHANGES, GAPS, FALSE))
     parts = [
@@ -85,7 +87,7 @@ def tuning_tables(result: Mapping[str, Any]) -> str:
         table(["setting", *_GATE, *_WINDOWS, *_DECISION], [[name, *_values(row["setting"])] for name, row in rows]),
         table(["setting", *_SETTING_HEAD], [[name, *_setting_row(row)] for name, row in rows]),
         "One value alone, all others as by default:",
-        table(["value", *_SETTING_HEAD, "aims kept"], _single_rows(result)),
+        table(["value", *_SETTING_HEAD, "misses no aim further"], _single_rows(result)),
         f"aims: {aims}",
         result["objective"],
         _chosen_words(result, max(row["worth"] for row in result["settings"])),
@@ -108,7 +110,7 @@ def _condition_row(name: str, figures: Mapping[str, Any]) -> list[str]:
         _number(figures["first_delay_median_s"], 2),
         _number(figures["changes_per_min"], 1),
         percent(figures["coverage"]),
-        percent(figures["selective_accuracy"]),
+        percent(figures["selective_accuracy"]) + _interval(figures.get("selective_accuracy_interval")),
         _number(figures["false_per_h"], 1),
     ]
 
@@ -172,6 +174,19 @@ def _noise_table(kinds: Mapping[str, Any], noise: Mapping[str, Any]) -> str:
     return table(head, rows)
 
 
+def _held_out_line(result: Mapping[str, Any]) -> str:
+    """How much of the noise no training has heard, and what can be said of that alone."""
+    held_out_s = result.get("noise_held_out_s")
+    if held_out_s is None or not result["noise"]["hours"]:
+        return ""
+    line = f"Of these minutes {_number(held_out_s / 60, 1)} were left out of every training; from the others "
+    line += "networks may have learnt what is no speech."
+    if held_out_s and not result["noise"]["false_segments"]:
+        per_h = 3600 * most_events(0) / held_out_s
+        line += f" No false segment in those that were left out: at most {_number(per_h, 0)} an hour (95 %)."
+    return line
+
+
 def _neutral_line(neutral: Mapping[str, Any]) -> str:
     if not neutral["segments"]:
         return ""
@@ -189,11 +204,15 @@ def _at_most(noise: Mapping[str, Any]) -> str:
 
 
 def _aim_row(aim: Aim, conditions: Mapping[str, Any]) -> list[str]:
-    return [aim.about, f"{aim.at_most:g}", *(_against(aim, figures.get(aim.figure)) for figures in conditions.values())]
+    return [aim.about, f"{aim.at_most:g}", *(_against(aim, figures) for figures in conditions.values())]
 
 
-def _against(aim: Aim, value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f} {'met' if value <= aim.at_most else 'not met'}"
+def _against(aim: Aim, figures: Mapping[str, Any]) -> str:
+    value, interval = figures.get(aim.figure), figures.get(f"{aim.figure}_interval")
+    if value is None:
+        return "-"
+    limits = "" if interval is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]"
+    return f"{value:.2f}{limits} {'met' if value <= aim.at_most else 'not met'}"
 
 
 def _values(setting: Mapping[str, Any]) -> list[str]:
@@ -208,7 +227,7 @@ def _chosen_words(result: Mapping[str, Any], highest: float) -> str:
     best, defaults = _fields(result["best"]["setting"]), _fields(result["defaults"]["setting"])
     changed = ", ".join(f"{name} = {value:g}" for name, value in best.items() if value != defaults[name])
     what = f"Chosen: {changed or 'the defaults'}, worth {result['best']['worth']:.1f}."
-    why = "" if changed else f" Nothing that keeps the aims as well is worth {MARGIN_POINTS:g} points more."
+    why = "" if changed else f" Nothing that misses no aim by more is worth {MARGIN_POINTS:g} points more."
     return f"{what}{why} The highest worth of all, whatever it does to the aims, is {highest:.1f}."
 
 

@@ -84,7 +84,8 @@ def tune(path: Path, root: Path, out: Path, n_settings: int, n_per_speaker: int 
         KeyboardInterrupt: stopped; the same call goes on.
     """
     file = read_model_file(path)
-    search = Search.drawn(n_settings, EmotionModel(file).window)
+    own = EmotionModel(file).window
+    search = Search.drawn(n_settings, own)
     tasks = stream_tasks(file.card, root, PART, n_per_speaker)
     _open(out, _question(file.sha256, search, tasks))
     wanted = [task for task in tasks if not _place(out, task).is_file()]
@@ -106,7 +107,7 @@ def tune(path: Path, root: Path, out: Path, n_settings: int, n_per_speaker: int 
         "settings": rows,
     }
     write_json(out / RESULT, result)
-    (out / TOML).write_text(msgspec.convert(best["setting"], StreamSetting).to_toml(), encoding="utf-8")
+    (out / TOML).write_text(msgspec.convert(best["setting"], StreamSetting).to_toml(own), encoding="utf-8")
     print(tuning_tables(result))
     print(f"{out / RESULT}, {out / TOML}: written")
     return 0

@@ -44,7 +44,7 @@ _WIDTH_FOR_PEAK = 50
 _PERCENT_CELLS = 5
 _QUIET_WORD = "listening"
 _DEAF_WORDS: dict[MonitorState, str] = {"no_audio": "no audio", "muted": "muted"}
-"""Large letters that say `listening` would not be true."""
+"""States in which `listening` would be untrue, and the words shown instead."""
 
 # Of middle lightness: a contrast of about 3 to black and to white, since the terminal's background is not known.
 _COLOURS = {
@@ -116,6 +116,9 @@ class LivePanel:
             self._estimate = None
         elif isinstance(event, StatusTaken):
             self._quiet_word = _DEAF_WORDS.get(event.state, _QUIET_WORD)
+            if event.state in _DEAF_WORDS:
+                # An input that stalls while somebody speaks ends no speech.
+                self._is_speech, self._estimate = False, None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Text]:
         """Draw at the console's present size; on a low one with less room between and smaller letters."""

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from monitor.records import UNCERTAIN, EmotionEvent, Gap
+from monitor.records import UNCERTAIN, EmotionEvent, Gap, StatusTaken
 from monitor.sinks.output import output_errors
 from monitor.sinks.panel import LivePanel, bar, colours, fit, label_column, percent, shown
 from monitor.sources import MUTED_GAP
@@ -89,7 +89,8 @@ class Pretty:
                 self._print(self._event_line(report.event, report.at_s))
             elif isinstance(report.event, Gap):
                 self._print(self._gap_line(report.event, report.at_s))
-            self._draw()
+            # Nothing may come behind the status of a monitor that hears nothing.
+            self._draw(at_once=isinstance(report.event, StatusTaken))
 
     def close(self) -> None:
         """Remove the live area and give the cursor back; the lines stay."""
@@ -108,9 +109,9 @@ class Pretty:
             redirect_stderr=sys.stderr is not None and sys.stderr.isatty(),
         )
 
-    def _draw(self) -> None:
+    def _draw(self, *, at_once: bool) -> None:
         now_s = self._monotonic()
-        if self._live is None or now_s - self._drawn_at_s < _REFRESH_S:
+        if self._live is None or (now_s - self._drawn_at_s < _REFRESH_S and not at_once):
             return
         self._drawn_at_s = now_s
         self._live.start()

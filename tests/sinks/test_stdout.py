@@ -375,6 +375,27 @@ def test_large_letters_do_not_say_that_it_listens_where_nothing_can_be_heard():
     assert [line.strip() for line in drawn(panel)[3:6]] != [row.strip() for row in lettering("no audio")]
 
 
+@pytest.mark.parametrize("state", ["no_audio", "muted"])
+def test_an_input_that_stalls_in_speech_leaves_no_emotion_standing(state):
+    panel = full_panel(FOUR)
+    assert "● speech" in drawn(panel)[1]
+    panel.take(Report(status(state), 3.0))
+    lines = drawn(panel)
+    assert "○ silence" in lines[1]
+    assert "".join(lines).count("%") == 0
+
+
+def test_a_status_is_drawn_at_once():
+    """Nothing may come behind it for half a minute."""
+    sink = Pretty(Console(file=io.StringIO()), FOUR, RATE_HZ, monotonic=lambda: 5.0)
+    sink._live = CountingLive()
+    sink.write(Report(LevelMeasured(0, -30.0, -20.0), 0.0))
+    sink.write(Report(LevelMeasured(0, -30.0, -20.0), 0.1))
+    assert sink._live.n_refreshes == 1
+    sink.write(Report(status("muted"), 0.2))
+    assert sink._live.n_refreshes == 2
+
+
 def test_digital_silence_is_no_error_and_no_zero_dbfs():
     panel = LivePanel(FOUR)
     panel.take(Report(LevelMeasured(1_920, float("-inf"), float("-inf")), 0.0))

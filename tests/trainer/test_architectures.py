@@ -16,7 +16,7 @@ pytestmark = [
 ]
 SMALL = {
     "timeconv": {"stem_channels": [4, 8], "width": 8, "blocks": 1, "dropout": 0.1},
-    "residual": {"stem_channels": 8, "width": 16, "statistics": ["mean", "deviation", "maximum"]},
+    "residual": {"stem_channels": 8, "width": 16},
     "mlp": {"hidden": [32, 16], "batch_norm": True},
     "conv1d": {
         "convolutions": [{"filters": 16, "pool": 2, "dropout": 0.1}, {"filters": 16, "kernel": 3}],
@@ -107,6 +107,35 @@ def differences_when_read(name, params, path):
     model.save(path)
     read = read_network(path)(maps, training=False).numpy()
     return float(np.abs(read - wanted).max()), float(np.abs(model(maps).numpy() - wanted).max())
+
+
+def pooled_by(statistics):
+    """Of frames in which attention has nothing to choose by: 0, 1 and 5 in one channel, all alike in the other."""
+    import keras
+    import numpy as np
+
+    from trainer.architectures.layers import AttentiveStatistics
+
+    frames = np.array([[[0.0, 2.0], [1.0, 2.0], [5.0, 2.0]]], np.float32)
+    keras.utils.set_random_seed(1)
+    layer = AttentiveStatistics(statistics=statistics)
+    layer(frames)
+    layer.set_weights([np.zeros_like(weights) for weights in layer.get_weights()])
+    return layer(frames).numpy().tolist()
+
+
+def test_statistics_are_those_that_are_asked_for(worker):
+    ((mean, mean_2, deviation, _, maximum, maximum_2),) = worker(pooled_by, ["mean", "deviation", "maximum"])
+    assert (mean, mean_2, maximum, maximum_2) == pytest.approx((2.0, 2.0, 5.0, 2.0), abs=1e-5)
+    assert deviation == pytest.approx(2.160, abs=0.01)
+    ((mean, _),) = worker(pooled_by, ["mean"])
+    assert mean == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("statistics", [["maximum"], ["mean", "mean"], [], ["median"]])
+def test_statistics_that_make_no_sense_are_refused(worker, statistics):
+    with pytest.raises(ConfigError, match="statistics"):
+        worker(refusal, "residual", {"statistics": statistics})
 
 
 def refusal(name, params):

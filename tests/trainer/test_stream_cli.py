@@ -75,6 +75,14 @@ def test_a_stream_is_judged_under_every_condition(root, tmp_path, capsys):
         assert figures["loss_points"] == pytest.approx(100 * (result["clips"]["uar"] - figures["uar"]))
         assert figures["stream_loss_points"] == pytest.approx(100 * (figures["alone_uar"] - figures["uar"]))
     assert result["noise"]["hours"] * 3600 == pytest.approx(2, abs=1.1)
+    assert 0 <= result["noise_held_out_s"] <= result["noise"]["hours"] * 3600 + 0.1
+    assert "were left out of every training" in printed.out
+    for figures in result["conditions"].values():
+        for name in ("loss_points", "stream_loss_points", "right_delay_median_s", "selective_accuracy"):
+            interval = figures[f"{name}_interval"]
+            assert interval is None or interval[0] <= interval[1]
+        low, high = figures["loss_points_interval"]
+        assert low <= figures["loss_points"] <= high
     assert result["command"] == "ser-train evaluate emotion.tflite --stream --speakers validation"
     assert all((tmp_path / name).read_bytes()[:4] == b"\x89PNG" for name in ("stream.png", "naming.png"))
     assert result["together"]["clips"] == len(CONDITIONS) * 2 * N_PER_SPEAKER
@@ -159,7 +167,11 @@ def test_tuning_leaves_its_figures_and_a_configuration(tuned):
     result = json.loads((tuned / "tune.json").read_text())
     assert len(result["settings"]) == 4
     assert result["defaults"] == result["settings"][0]
-    assert result["best"] == tuning._chosen(result["settings"])
+    best, defaults = result["best"], result["defaults"]
+    assert best["worth"] >= defaults["worth"]
+    for name, figures in best["conditions"].items():
+        own_s = defaults["conditions"][name]["right_delay_median_s"]
+        assert own_s is None or figures["right_delay_median_s"] <= max(1.5, own_s)
     assert "segment UAR" in result["objective"]
     configured = load_configuration(tuned / "tuned.toml", environment={}).settings
     best = read_setting(tuned / "tune.json")
@@ -297,11 +309,15 @@ def test_a_setting_without_its_own_windows_takes_the_models():
     assert GateSetting().window(OWN) == OWN
     assert GateSetting(settled_hops=1).window(OWN) == replace(OWN, settled_hops=1)
     assert GateSetting(hop_frames=25).window(OWN) == replace(OWN, hop_frames=25)
-    chosen = StreamSetting(GateSetting(hop_frames=25, min_speech_s=1.5)).to_toml()
-    assert chosen.startswith("# Chosen for a model with hop_frames = 25, min_speech_s = 1.5: ")
-    assert "hop_frames" not in tomllib.loads(chosen)
-    assert tomllib.loads(StreamSetting().to_toml())["vad"]["mode"] == 2
-    assert "min_speech_s" not in StreamSetting().to_toml()
+    chosen = StreamSetting(GateSetting(hop_frames=25, min_speech_s=1.0, settled_hops=1)).to_toml(OWN)
+    comments = [line for line in chosen.splitlines() if line.startswith("#")]
+    assert comments == [
+        "# With hop_frames = 25: [window] of the model's recipe.",
+        "# With settled_hops = 1: WindowRule of monitor/pipeline/windows.py.",
+    ]
+    assert set(tomllib.loads(chosen)) == {"vad", "decision"}
+    assert tomllib.loads(StreamSetting().to_toml(OWN))["vad"]["mode"] == 2
+    assert "#" not in StreamSetting(drawn_gates(1, OWN, 1)[0]).to_toml(OWN)
 
 
 GOOD = {

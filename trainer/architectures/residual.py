@@ -59,6 +59,15 @@ class Residual(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     mean_removed: bool = False
     statistics: Annotated[tuple[Statistic, ...], msgspec.Meta(min_length=1)] = STATISTICS
 
+    def __post_init__(self) -> None:
+        """Refuse attention that nothing asks for, and what is given twice.
+
+        Raises:
+            ValueError: neither mean nor deviation is there, or one statistic twice.
+        """
+        if self.statistics == ("maximum",) or len(set(self.statistics)) < len(self.statistics):
+            raise ValueError(f"statistics are {', '.join(self.statistics)}; wanted mean or deviation, each once")
+
 
 def build(input_shape: tuple[int, int], n_classes: int, params: Settings) -> Any:
     """Maps, float32 (batch, frames, filters), to logits; see `trainer.architectures.Build`."""
