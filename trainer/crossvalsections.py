@@ -95,7 +95,10 @@ def _elsewhere(one: Mapping[str, Any]) -> str:
         of_corpus = [of["per_corpus"][name] for of in seeds]
         speakers = str(of_corpus[0]["speakers"])
         rows.append([name, str(folds[0]["clips"]), speakers, _mean_uar(folds), _interval(of_corpus)])
-    about = f"Recipe `{one['recipe']}` trained on all other corpora; {_command(one)}:"
+    about = (
+        f"Recipe `{one['recipe']}` trained on all other corpora, once for each: smaller than what is shipped, and "
+        f"trained for less long. {_command(one)}:"
+    )
     head = ["corpus", "clips", "speakers", "UAR %", "95 % CI"]
     return "\n\n".join(["## A corpus that was never heard", about, table(head, rows)])
 

@@ -36,6 +36,7 @@ from trainer.shortcomings import bound_of, condition_name, parts_of, shortcoming
 from trainer.streamevaluation import NAMING, PICTURE
 from trainer.streamevaluation import RESULT as STREAM
 from trainer.streamtables import naming_words, stream_tables
+from trainer.streamtasks import NEUTRAL
 from trainer.tables import percent, shares, table
 
 if TYPE_CHECKING:
@@ -214,9 +215,18 @@ def _evaluated(result: dict[str, Any], card: ModelCard, judged: Path) -> str:
             threshold_words(result).replace("\n", "  \n"),
             f"![Risk and coverage]({pictures}/coverage.png)",
             "### What it can not do",
-            "\n".join(f"- {line}" for line in shortcomings(result)) or "- nothing below the limits of its card",
+            "\n".join(f"- {line}" for line in [*shortcomings(result), *_unjudged(card)])
+            or "- nothing below the limits of its card",
         ]
     )
+
+
+def _unjudged(card: ModelCard) -> Iterator[str]:
+    """Corpora with emotions of which nobody was left to judge the model by."""
+    for corpus, of_parts in card.provenance.get("speakers", {}).items():
+        if not of_parts.get("test") and corpus != NEUTRAL:
+            who = ", ".join(of_parts["train"])
+            yield f"{corpus}: trained with all of its speakers ({who}); judged only by networks that never heard the corpus"
 
 
 def _made_of(result: Mapping[str, Any], model: EmotionModel, judged: Path, exported: Path) -> str:
