@@ -226,7 +226,7 @@ def _unjudged(card: ModelCard) -> Iterator[str]:
     for corpus, of_parts in card.provenance.get("speakers", {}).items():
         if not of_parts.get("test") and corpus != NEUTRAL:
             who = ", ".join(of_parts["train"])
-            yield f"{corpus}: trained with all of its speakers ({who}); judged only by networks that never heard the corpus"
+            yield f"{corpus}: all of its speakers ({who}) were trained with; judged only where the whole corpus was left out"
 
 
 def _made_of(result: Mapping[str, Any], model: EmotionModel, judged: Path, exported: Path) -> str:
