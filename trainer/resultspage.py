@@ -225,8 +225,8 @@ def _unjudged(card: ModelCard) -> Iterator[str]:
     """Corpora with emotions of which nobody was left to judge the model by."""
     for corpus, of_parts in card.provenance.get("speakers", {}).items():
         if not of_parts.get("test") and corpus != NEUTRAL:
-            who = ", ".join(of_parts["train"])
-            yield f"{corpus}: all of its speakers ({who}) were trained with; judged only where the whole corpus was left out"
+            who = f"{corpus}: all of its speakers ({', '.join(of_parts['train'])})"
+            yield f"{who} were trained with; judged only where the whole corpus was left out"
 
 
 def _made_of(result: Mapping[str, Any], model: EmotionModel, judged: Path, exported: Path) -> str:
