@@ -117,6 +117,9 @@ def test_a_model_is_shown_as_it_was_evaluated(tmp_path, monkeypatch):
     assert identity in page
     assert "`ser-train evaluate models/held-out/emotion.tflite`" in page
     assert "- it errs" in page
+    # Of TESS nobody is left; ordinary speech has no emotion to be judged by.
+    assert "- TESS: all of its speakers (OAF) were trained with; judged only where" in page
+    assert "- PicovoiceS2I" not in page
     assert all(name in page for name in words)
     assert "RAVDESS (CC BY-NC-SA 4.0)" in page
     linked = [part.split(")")[0] for part in page.split("](../")[1:]]
