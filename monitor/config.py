@@ -179,8 +179,8 @@ class DecisionSettings(Table, frozen=True):
     smoothing_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 1.5
     """Time constant of the exponential average over windows; 0 is none."""
     min_confidence: Probability = 0.62
-    """An emotion less likely than this is called `uncertain`. Four in five names are right from 0.62 on; with
-    `gender-emotion` three in four are, and four in five from 0.7 on."""
+    """An emotion less likely than this is called `uncertain`. Four in five names are right from 0.62 on, of
+    `gender-emotion` three in four."""
     change_margin: Probability = 0.15
     """Another label must be so much more likely before the emotion changes; one that holds may fall so far below."""
     min_dwell_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 2.0
