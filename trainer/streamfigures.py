@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from monitor.records import EmotionEvent
     from trainer.conversations import Scene, Spoken
+    from trainer.metrics import Answered
 
 MIN_INTENSE_AROUSAL = 0.3
 """Labels above it, in the coordinates of the model's card, are intense: anger, fear, surprise, joy, disgust."""
@@ -333,16 +334,22 @@ def answer_figures(answers: Sequence[Answer], labels: Sequence[str], *, interval
     """`uar`, `uar_interval`, `answers` and `unanswered` of `figures_of`; the UAR of no answer at all is None."""
     if not answers:
         return {"uar": None, "uar_interval": None, "answers": 0, "unanswered": 0}
-    number = {label: i for i, label in enumerate(labels)}
-    truth = [number[answer.truth] for answer in answers]
-    predicted = [number.get(answer.answer, NO_ANSWER) for answer in answers]
+    truth, predicted, speakers = answered(answers, labels)
     figures = score(truth, predicted, len(labels))
     return {
         "uar": figures.uar,
-        "uar_interval": uar_interval(truth, predicted, [answer.speaker for answer in answers]) if interval else None,
+        "uar_interval": uar_interval(truth, predicted, speakers) if interval else None,
         "answers": len(answers),
         "unanswered": figures.n_unanswered,
     }
+
+
+def answered(answers: Sequence[Answer], labels: Sequence[str]) -> Answered:
+    """As `trainer.metrics` takes them, in numbers of labels; no answer is `NO_ANSWER`."""
+    number = {label: i for i, label in enumerate(labels)}
+    truth = [number[answer.truth] for answer in answers]
+    predicted = [number.get(answer.answer, NO_ANSWER) for answer in answers]
+    return truth, predicted, [answer.speaker for answer in answers]
 
 
 def _selective(answers: Sequence[Answer]) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainer.metrics import NO_ANSWER, difference_interval, speaker_interval
+from trainer.metrics import difference_interval, speaker_interval
+from trainer.streamfigures import answered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from trainer.metrics import Answered
     from trainer.streamfigures import Answer, Tally
 
 Interval = list[float] | None
@@ -54,16 +54,7 @@ def tally_intervals(tally: Tally, speakers: Sequence[str]) -> dict[str, Interval
 
 def loss_points_interval(before: Sequence[Answer], after: Sequence[Answer], labels: Sequence[str]) -> Interval:
     """Of the UAR of `before` less that of `after`, in points; both are answers to the same speakers."""
-    return _limits(difference_interval(_answered(before, labels), _answered(after, labels)), 100)
-
-
-def _answered(answers: Sequence[Answer], labels: Sequence[str]) -> Answered:
-    number = {label: i for i, label in enumerate(labels)}
-    return (
-        [number[answer.truth] for answer in answers],
-        [number.get(answer.answer, NO_ANSWER) for answer in answers],
-        [answer.speaker for answer in answers],
-    )
+    return _limits(difference_interval(answered(before, labels), answered(after, labels)), 100)
 
 
 def _limits(interval: tuple[float, float] | None, times: float = 1.0) -> Interval:

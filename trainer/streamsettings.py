@@ -162,8 +162,8 @@ def _different(
     """The defaults; for up to half of the list, such as differ from them in one value; then draws by `_near`."""
     rng = np.random.default_rng(seed)
     single = [{**defaults, name: value} for name, values in choices.items() for value in values]
-    found = dict.fromkeys(typed(values) for values in [defaults, *rng.permutation(np.array(single, dtype=object))])
-    found = dict.fromkeys([*found][: n // 2 + 1])
+    ordered = dict.fromkeys(typed(values) for values in [defaults, *(single[i] for i in rng.permutation(len(single)))])
+    found = dict.fromkeys([*ordered][: n // 2 + 1])
     while len(found) < n:
         found[typed(_near(defaults, choices, rng))] = None
     return list(found)

@@ -17,6 +17,7 @@ import pytest
 from contracts.homeassistant_rules import Home, RuleError, check_device
 from hypothesis import given
 from hypothesis import strategies as st
+from statuses import status_taken
 
 from monitor.card import read_model_file
 from monitor.clock import RecordingClock
@@ -38,7 +39,7 @@ from monitor.mqtt.topics import (
     STATUS,
     TopicTree,
 )
-from monitor.records import UNCERTAIN, EmotionEvent, EventType, MonitorState, StatusTaken
+from monitor.records import UNCERTAIN, EmotionEvent, EventType, MonitorState
 from monitor.sinks.homeassistant import device_uid, discovery_payload, discovery_topic, removal_payloads
 from monitor.sinks.schema import Identity, event_payload
 
@@ -47,23 +48,7 @@ TREE = TopicTree("ser-monitor", "kitchen")
 LABELS = read_model_file(shipped_model()).card.labels
 IDENTITY = Identity("kitchen", "emotion@9f2c41aa", "b3f0c2", 16_000)
 CLOCK = RecordingClock(1_795_179_863.12, 16_000)
-STATUS_NOW = StatusTaken(
-    state="listening",
-    reason="",
-    device="USB",
-    rate_hz=48_000,
-    audio_age_s=0.1,
-    uptime_s=12.0,
-    memory_mb=None,
-    cpu_percent=0.3,
-    inference_p95_ms=None,
-    audio_lost_s=0.0,
-    reopens=0,
-    reconnects=0,
-    events=0,
-    dropped=0,
-    queue=0,
-)
+STATUS_NOW = status_taken(rate_hz=48_000, uptime_s=12.0, memory_mb=None, cpu_percent=0.3)
 
 
 def announcement(tree=TREE, labels=LABELS):

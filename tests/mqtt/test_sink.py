@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from mqtt.broker import Login
 from mqtt.conftest import MONITOR
+from statuses import status_taken
 from waiting import wait_until
 
 from monitor.clock import RecordingClock
@@ -17,7 +18,7 @@ from monitor.model import EmotionModel, shipped_model
 from monitor.mqtt import connection
 from monitor.mqtt.payloads import schemas
 from monitor.mqtt.topics import AVAILABILITY, INFO, MUTE_STATE, SPEECH, STATE, STATUS
-from monitor.records import EmotionEvent, Estimate, LevelMeasured, Report, SpeechStarted, StatusTaken
+from monitor.records import EmotionEvent, Estimate, LevelMeasured, Report, SpeechStarted
 from monitor.sinks.mqtt import MqttSink, Speech
 from monitor.sinks.schema import Identity, event_payload
 
@@ -65,24 +66,7 @@ def report_of(number, kind="end", emotion="happy"):
 
 
 def status(state="listening", **changes):
-    figures = {
-        "state": state,
-        "reason": "",
-        "device": "USB",
-        "rate_hz": 16_000,
-        "audio_age_s": 0.1,
-        "uptime_s": 3.0,
-        "memory_mb": 70.0,
-        "cpu_percent": 0.5,
-        "inference_p95_ms": None,
-        "audio_lost_s": 0.0,
-        "reopens": 0,
-        "reconnects": 0,
-        "events": 0,
-        "dropped": 0,
-        "queue": 0,
-    }
-    return Report(StatusTaken(**{**figures, **changes}), time.time())
+    return Report(status_taken(state, **changes), time.time())
 
 
 def absent(make_broker):

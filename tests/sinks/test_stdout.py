@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from statuses import status_taken
 
 from monitor.errors import MissingDependencyError, OutputFailedError
 from monitor.records import (
@@ -30,7 +31,6 @@ from monitor.records import (
     Report,
     SpeechEnded,
     SpeechStarted,
-    StatusTaken,
 )
 from monitor.sinks.lettering import LETTERING_ROWS, lettering
 from monitor.sinks.panel import LivePanel, bar, colours, percent
@@ -345,32 +345,12 @@ def test_silence_shows_no_emotion():
     assert [line.strip() for line in lines[3:6]] == [row.strip() for row in lettering("listening")]
 
 
-def status(state):
-    return StatusTaken(
-        state=state,
-        reason="",
-        device="default",
-        rate_hz=RATE_HZ,
-        audio_age_s=0.1,
-        uptime_s=60.0,
-        memory_mb=50.0,
-        cpu_percent=0.5,
-        inference_p95_ms=2.0,
-        audio_lost_s=0.0,
-        reopens=0,
-        reconnects=0,
-        events=0,
-        dropped=0,
-        queue=0,
-    )
-
-
 def test_large_letters_do_not_say_that_it_listens_where_nothing_can_be_heard():
     panel = LivePanel(FOUR)
     for state, word in (("no_audio", "no audio"), ("muted", "muted"), ("speech", "listening")):
-        panel.take(Report(status(state), 1.0))
+        panel.take(Report(status_taken(state), 1.0))
         assert [line.strip() for line in drawn(panel)[3:6]] == [row.strip() for row in lettering(word)]
-    panel.take(Report(status("no_audio"), 1.0))
+    panel.take(Report(status_taken("no_audio"), 1.0))
     panel.take(Report(estimate(FOUR, 3), 2.0))
     assert [line.strip() for line in drawn(panel)[3:6]] != [row.strip() for row in lettering("no audio")]
 
@@ -379,7 +359,7 @@ def test_large_letters_do_not_say_that_it_listens_where_nothing_can_be_heard():
 def test_an_input_that_stalls_in_speech_leaves_no_emotion_standing(state):
     panel = full_panel(FOUR)
     assert "● speech" in drawn(panel)[1]
-    panel.take(Report(status(state), 3.0))
+    panel.take(Report(status_taken(state), 3.0))
     lines = drawn(panel)
     assert "○ silence" in lines[1]
     assert "".join(lines).count("%") == 0
@@ -392,7 +372,7 @@ def test_a_status_is_drawn_at_once():
     sink.write(Report(LevelMeasured(0, -30.0, -20.0), 0.0))
     sink.write(Report(LevelMeasured(0, -30.0, -20.0), 0.1))
     assert sink._live.n_refreshes == 1
-    sink.write(Report(status("muted"), 0.2))
+    sink.write(Report(status_taken("muted"), 0.2))
     assert sink._live.n_refreshes == 2
 
 
